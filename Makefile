@@ -1,0 +1,56 @@
+# Every chore of the project. `make` lists them; ARGS="…" is handed to the command behind a target.
+
+PYTHON ?= python3
+ARGS ?=
+BENCH ?=
+
+BIN := .venv/bin
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS) pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo check lint types test format lock bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+install: .venv/.installed ## make .venv with everything locked, and syncd itself in it
+
+.venv/.installed: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: install ## sandbox, daemon, console and example traffic on this machine
+	$(BIN)/syncd demo $(ARGS)
+
+check: lint types test ## all that a change must pass
+
+lint: install ## style, formatting and the floors of the house
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: install ## mypy, strict
+	$(BIN)/mypy
+
+test: install ## all tests, on two cores; ARGS="-k ledger" picks some
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+format: install ## rewrite the code as ruff likes it
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: ## write both lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \
+	&& $(PYTHON) -m venv "$$tools" \
+	&& "$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv \
+	&& "$$tools/bin/"$(LOCK) -o requirements.lock >/dev/null \
+	&& "$$tools/bin/"$(LOCK) --extra dev -o requirements-dev.lock >/dev/null
+
+bench: install ## benchmarks; BENCH=name picks one
+	$(BIN)/python -m tests.benchmarks $(BENCH) $(ARGS)
+
+clean: ## remove what builds and checks leave behind; .venv stays
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Pure nouns: synchronous, no I/O; time and randomness arrive as arguments."""

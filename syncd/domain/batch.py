@@ -1,0 +1,199 @@
+"""A batch: up to 5,000 prepared elements of one segment, stored before they are sent.
+
+An element counts by every id it carries: two elements that share one are never in flight at the same time. A batch
+keeps its place until nothing in it is unsettled; what goes out in one request is a part of it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag, StrEnum
+from itertools import accumulate
+from typing import Final, NewType
+
+import msgspec
+
+from syncd.domain.change import Action, Rank
+
+BatchId = NewType("BatchId", int)
+
+MOST_ELEMENTS: Final = 5_000
+"""Elements in one request (reference 002)."""
+MOST_PAYLOAD: Final = 4 * 1024 * 1024
+"""Bytes of outbox payload taken at once."""
+
+
+class Flag(IntFlag):
+    NONE = 0
+    ANONYMOUS = 1
+    """Decided by a row without a subject."""
+    PARTING = 2
+    """The departure that a company's new metadata implies: its arrival follows in a later batch, so it is never dropped."""
+    RELEASED = 4
+    """A row without a subject removed the identity just before: who held it anonymously until then does not any more."""
+    SECONDARY = 8
+    """A departure implied by its row's other element, which decides what became of the row."""
+    COMPANION = 16
+    """The deciding element of a row that has a secondary or parting one; it goes after that one."""
+
+
+_FOLLOWED: Final = int(Flag.PARTING | Flag.SECONDARY)
+_PAIRED: Final = int(Flag.PARTING | Flag.SECONDARY | Flag.COMPANION)
+
+
+class Element(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One person or company joining or leaving. `ids` are keys, the identity first; `fields` are JSON members as sent;
+    `row` is the outbox id it came from (0 for one that came from the ledger); `created` milliseconds since 1970,
+    0 where no live change waits for it.
+    """
+
+    add: bool
+    ids: tuple[bytes, ...]
+    fields: bytes
+    rank: int
+    row: int
+    flags: int = 0
+    created: int = 0
+
+    @property
+    def identity(self) -> bytes:
+        return self.ids[0]
+
+    @property
+    def action(self) -> Action:
+        return Action.ADD if self.add else Action.REMOVE
+
+    @property
+    def decides(self) -> bool:
+        """Whether the fate of its row is this element's."""
+        return self.row > 0 and not self.flags & _FOLLOWED
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """What it shares with another element when the two must not be in flight together."""
+        return (*self.ids, b"\0%d" % self.row) if self.flags & _PAIRED else self.ids
+
+
+class BatchKind(StrEnum):
+    LIVE = "live"
+    RETRY = "retry"
+    REASSERT = "reassert"
+    RESYNC = "resync"
+
+
+class State(IntEnum):
+    """Of one element of a batch; one byte each in the database."""
+
+    OPEN = 0
+    ACCEPTED = 1
+    REFUSED = 2
+    DROPPED = 3
+
+
+class RowFate(IntEnum):
+    """What intake decided for one row it took."""
+
+    TAKEN = 0
+    """Its fate is its element's."""
+    SUPERSEDED = 1
+    """By a newer row taken with it."""
+    LATE = 2
+    """By a newer row that went before it."""
+    DEAD = 3
+    NEEDLESS = 4
+    """True already: no call was needed."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A batch before it has a number."""
+
+    elements: list[Element] = field(default_factory=list)
+    rows: list[tuple[int, RowFate]] = field(default_factory=list)
+
+    def count(self, *fates: RowFate) -> int:
+        return sum(1 for _, fate in self.rows if fate in fates)
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_elements: Final = msgspec.msgpack.Decoder(list[Element])
+_element: Final = msgspec.msgpack.Decoder(Element)
+_numbers: Final = msgspec.msgpack.Decoder(tuple[list[int], bytes])
+_keys: Final = msgspec.msgpack.Decoder(list[bytes])
+
+
+def pack(elements: Sequence[Element]) -> bytes:
+    return _encode(elements)
+
+
+def unpack(body: bytes) -> list[Element]:
+    return _elements.decode(body)
+
+
+def pack_element(element: Element) -> bytes:
+    return _encode(element)
+
+
+def unpack_element(packed: bytes) -> Element:
+    return _element.decode(packed)
+
+
+def pack_keys(keys: Iterable[bytes]) -> bytes:
+    return _encode(list(keys))
+
+
+def unpack_keys(packed: bytes) -> list[bytes]:
+    return _keys.decode(packed)
+
+
+def pack_rows(rows: Iterable[tuple[int, RowFate]]) -> bytes:
+    """Ids with their fates, sorted by id, as differences: about two bytes a row."""
+    ordered = sorted(rows)
+    ids = [row for row, _ in ordered]
+    steps = [after - before for before, after in zip([0, *ids], ids, strict=False)]
+    return zlib.compress(_encode((steps, bytes(fate for _, fate in ordered))), 1)
+
+
+def unpack_rows(packed: bytes) -> dict[int, RowFate]:
+    steps, fates = _numbers.decode(zlib.decompress(packed))
+    return {row: RowFate(fate) for row, fate in zip(accumulate(steps), fates, strict=True)}
+
+
+class Sent(msgspec.Struct, array_like=True, frozen=True):
+    """What the ledger keeps of an element beside its identity: the other ids, and the fields its REMOVE must repeat."""
+
+    ids: tuple[bytes, ...]
+    fields: bytes
+
+
+_sent: Final = msgspec.msgpack.Decoder(Sent)
+_NAMES: Final = 0x04
+_FIRST_COMPANY_TAG: Final = 0x11
+
+
+def keeps_fields(identity: bytes) -> bool:
+    """Whether a REMOVE of this identity must repeat the ADD's fields: companies, and people known by name only."""
+    return identity[0] >= _FIRST_COMPANY_TAG or identity[0] == _NAMES
+
+
+def pack_sent(element: Element) -> bytes | None:
+    """What the ledger keeps of an accepted element; nothing for a user with a single id."""
+    kept = element.fields if keeps_fields(element.ids[0]) else b""
+    return _encode(Sent(element.ids[1:], kept)) if kept or len(element.ids) > 1 else None
+
+
+def unpack_sent(packed: bytes | None) -> Sent:
+    return _sent.decode(packed) if packed else Sent((), b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A ledger row: what LinkedIn last accepted for an identity, or what is on its way there."""
+
+    present: bool
+    rank: Rank
+    ids: tuple[bytes, ...] = ()
+    fields: bytes = b""
+    anonymous: bool = False

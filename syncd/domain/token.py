@@ -1,0 +1,18 @@
+"""A member's OAuth tokens as syncd holds them in memory; no representation shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """Times are seconds since 1970. `source` is a digest of the file content these tokens descend from: a changed file
+    wins over what the database holds.
+    """
+
+    access: str = field(repr=False)
+    access_ends: float | None = None
+    refresh: str | None = field(default=None, repr=False)
+    refresh_ends: float | None = None
+    source: str = field(default="", repr=False)

@@ -1,0 +1,238 @@
+"""A person: from the payload of a change to hashed ids and the attributes that go with them.
+
+The identity is the first of `sha256_email` (given or computed from `email`), `sha512_email`, `google_aid`. A wrong
+identifier is never dropped in silence, not even beside a good one: the person would be sent less well than the CRM
+believes, or as somebody else. The identifiers are judged in this order, and the first wrong one decides:
+
+| given                                                          | outcome                                             |
+|----------------------------------------------------------------|-----------------------------------------------------|
+| `email` that is empty once normalised                          | absent                                              |
+| `email` of 64 or 128 hex digits                                | HASH_IN_EMAIL                                       |
+| `email` without exactly one `@`, a local part of 1–64, a dotted| INVALID_EMAIL                                       |
+|  domain without empty label, within 254 code points; or with   |                                                     |
+|  control characters or lone surrogates                         |                                                     |
+| `sha256_email`, `sha512_email` with an `@`                     | EMAIL_IN_HASH                                       |
+| … that are not 64 and 128 hex digits of either case, trimmed   | INVALID_HASH                                        |
+| … that are the hash of the empty string                        | HASH_OF_NOTHING                                     |
+| … that are not the hash of the `email` beside them             | IDENTIFIERS_DISAGREE                                |
+| `email` and hashes that agree                                  | one sha256 id, and the sha512 id if it was given    |
+| `sha256_email` and `sha512_email` without `email`              | both ids; nothing can compare them                  |
+| `google_aid` that is no UUID (8-4-4-4-12 hex, trimmed), or is  | INVALID_GOOGLE_AID                                  |
+|  all zeros (its owner has opted out of ads)                    |                                                     |
+| none of them                                                   | NO_IDENTIFIER, unless names are allowed and both    |
+|                                                                |  `first_name` and `last_name` are there             |
+| `first_name`, `last_name`; `title`, `company`                  | cut to 35; 50 code points (linkedin-api.md §4)      |
+
+A person known by names only is first name, last name, company and country as sent, lower-cased, white space collapsed.
+The title is no part of the key: a promotion does not make somebody else.
+
+On the hot path a payload costs one typed decode, one regular expression, one hash and one encode.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256, sha512
+from typing import Final
+
+import msgspec
+
+from syncd.domain.change import Reason
+from syncd.domain.identity import Invalid, Key, Prepared, Tag, clean, country_code, members, read_leniently
+
+_LONGEST_ADDRESS: Final = 254
+_LONGEST_NAME: Final = 35
+_LONGEST_POSITION: Final = 50
+
+_ZERO_WIDTH: Final = re.compile(r"[\u200b-\u200d\u2060\ufeff]")
+_LOCAL: Final = r"[^@\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+_LABEL: Final = r"[^@.\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+_ADDRESS: Final = re.compile(rf"{_LOCAL}{{1,64}}@{_LABEL}+(?:\.{_LABEL}+)+")
+_ANY_HASH: Final = re.compile(r"[0-9a-f]{64}(?:[0-9a-f]{64})?")
+_AID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_OPTED_OUT: Final = "00000000-0000-0000-0000-000000000000"
+
+_SHA256_EMAIL: Final = bytes((Tag.SHA256_EMAIL,))
+_SHA512_EMAIL: Final = bytes((Tag.SHA512_EMAIL,))
+_GOOGLE_AID: Final = bytes((Tag.GOOGLE_AID,))
+_NAMES: Final = bytes((Tag.NAMES,))
+_SEPARATOR: Final = "\x1f"  # a control character: no cleaned text holds it
+
+_IDENTIFYING: Final = {
+    "email": "a string",
+    "sha256_email": "a string of 64 hex digits",
+    "sha512_email": "a string of 128 hex digits",
+    "google_aid": "a string in the form of a UUID",
+}
+_ATTRIBUTES: Final = ("first_name", "last_name", "title", "company", "country")
+
+
+class _Given(msgspec.Struct, gc=False):
+    """The payload, by the names of the outbox."""
+
+    email: str | None = None
+    sha256_email: str | None = None
+    sha512_email: str | None = None
+    google_aid: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    title: str | None = None
+    company: str | None = None
+    country: str | None = None
+
+
+class _Attributes(msgspec.Struct, gc=False, omit_defaults=True, rename="camel"):
+    """The members beside the ids, by LinkedIn's names and in the order they are sent."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    title: str | None = None
+    company: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Hash:
+    field: str
+    digits: int
+    of_nothing: bytes
+
+
+_SHA256: Final = _Hash(
+    "sha256_email", 64, bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+)
+_SHA512: Final = _Hash(
+    "sha512_email",
+    128,
+    bytes.fromhex(
+        "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce"
+        "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e"
+    ),
+)
+
+_decode: Final = msgspec.json.Decoder(_Given).decode
+
+
+def normalise_email(text: str) -> str:
+    """Without white space and zero-width characters, in lower case; nothing else (reference 002)."""
+    if not text.isascii():
+        text = _ZERO_WIDTH.sub("", text)
+    return "".join(text.split()).lower()  # split() parts at exactly the characters for which isspace() is true
+
+
+def hash_email(normalised: str) -> bytes:
+    """The SHA-256 digest of a valid normalised address."""
+    return sha256(normalised.encode()).digest()
+
+
+def prepare_user(payload: str, *, allow_names_only: bool) -> Prepared | Invalid:
+    """What to send for a person; `payload` is JSON text of any origin. Never raises."""
+    given = _read(payload)
+    if isinstance(given, Invalid):
+        return given
+    ids = _ids(given)
+    if isinstance(ids, Invalid):
+        return ids
+    attributes = _Attributes(
+        clean(given.first_name, _LONGEST_NAME),
+        clean(given.last_name, _LONGEST_NAME),
+        clean(given.title, _LONGEST_POSITION),
+        clean(given.company, _LONGEST_POSITION),
+        country_code(given.country),
+    )
+    if not ids:
+        if not allow_names_only:
+            return Invalid(Reason.NO_IDENTIFIER, "The payload has no e-mail, e-mail hash or Google advertising id.")
+        if attributes.first_name is None or attributes.last_name is None:
+            return Invalid(Reason.NO_IDENTIFIER, "The payload has no identifier, and not both first and last name.")
+        ids = (_names_key(attributes),)
+    return Prepared(ids, members(attributes))
+
+
+def _read(payload: str) -> _Given | Invalid:
+    try:
+        return _decode(payload)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return _read_slowly(payload)
+
+
+def _read_slowly(payload: str) -> _Given | Invalid:
+    texts = read_leniently(payload, _IDENTIFYING, _ATTRIBUTES)
+    return texts if isinstance(texts, Invalid) else _Given(**texts)
+
+
+def _ids(given: _Given) -> tuple[Key, ...] | Invalid:
+    """Every id given, the identity first; none when none is given."""
+    ids = _email_ids(given)
+    if isinstance(ids, Invalid):
+        return ids
+    if given.google_aid and (aid := given.google_aid.strip().lower()):
+        if aid == _OPTED_OUT:
+            return Invalid(Reason.INVALID_GOOGLE_AID, "google_aid is all zeros: its owner has opted out of ads.")
+        if not _AID.fullmatch(aid):
+            return Invalid(Reason.INVALID_GOOGLE_AID, "google_aid must be a UUID of 8-4-4-4-12 hex digits.")
+        ids.append(Key(_GOOGLE_AID + aid.encode()))
+    return tuple(ids)
+
+
+def _email_ids(given: _Given) -> list[Key] | Invalid:
+    ids = []
+    email = normalise_email(given.email) if given.email else ""
+    if email:
+        if len(email) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(email):
+            return _refuse(email)
+        ids.append(Key(_SHA256_EMAIL + hash_email(email)))
+    if given.sha256_email:
+        digest = _digest(given.sha256_email, _SHA256)
+        if isinstance(digest, Invalid):
+            return digest
+        if digest and not email:
+            ids.append(Key(_SHA256_EMAIL + digest))
+        elif digest and ids[0] != _SHA256_EMAIL + digest:
+            return _disagreement(_SHA256)
+    if given.sha512_email:
+        digest = _digest(given.sha512_email, _SHA512)
+        if isinstance(digest, Invalid):
+            return digest
+        if digest and email and digest != sha512(email.encode()).digest():
+            return _disagreement(_SHA512)
+        if digest:
+            ids.append(Key(_SHA512_EMAIL + digest))
+    return ids
+
+
+def _refuse(email: str) -> Invalid:
+    if _ANY_HASH.fullmatch(email):
+        return Invalid(Reason.HASH_IN_EMAIL, "email holds a hash: it belongs in sha256_email or sha512_email.")
+    if len(email) > _LONGEST_ADDRESS:
+        return Invalid(Reason.INVALID_EMAIL, "email is longer than 254 characters.")
+    return Invalid(Reason.INVALID_EMAIL, "email is not an address of one local part, one @ and a domain with a dot.")
+
+
+def _digest(text: str, kind: _Hash) -> bytes | Invalid:
+    """The digest that `text` spells, empty when it is blank."""
+    text = text.strip()
+    if not text:
+        return b""
+    if "@" in text:
+        return Invalid(Reason.EMAIL_IN_HASH, f"{kind.field} holds a plain address: it belongs in email.")
+    try:
+        digest = bytes.fromhex(text) if len(text) == kind.digits else b""
+    except ValueError:
+        digest = b""
+    if len(digest) * 2 != kind.digits:  # fromhex() passes over spaces
+        return Invalid(Reason.INVALID_HASH, f"{kind.field} must be {kind.digits} hex digits.")
+    if digest == kind.of_nothing:
+        return Invalid(Reason.HASH_OF_NOTHING, f"{kind.field} is the hash of the empty string.")
+    return digest
+
+
+def _disagreement(kind: _Hash) -> Invalid:
+    return Invalid(Reason.IDENTIFIERS_DISAGREE, f"{kind.field} is not the hash of the normalised email beside it.")
+
+
+def _names_key(of: _Attributes) -> Key:
+    names = (of.first_name, of.last_name, of.company, of.country)
+    normalised = _SEPARATOR.join(" ".join((name or "").lower().split()) for name in names)
+    return Key(_NAMES + sha256(normalised.encode()).digest())

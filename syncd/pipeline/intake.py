@@ -1,0 +1,191 @@
+"""Intake: the oldest rows of a segment leave the outbox and stand in a batch, in one short transaction.
+
+A counter that is committed beforehand notices a row that crashes the process: it is taken back by the transaction that
+takes the rows, so whoever finds it at three knows that three intakes in a row never ended. From then on rows are taken
+one at a time, each named before it is touched, and the one that was named when the process died is put aside.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain import collapse
+from syncd.domain.batch import MOST_ELEMENTS, BatchId, BatchKind, Draft, Entry, RowFate
+from syncd.domain.change import Action, Change, Kind, Reason
+from syncd.domain.collapse import Death, Harvest, Known, Ready
+from syncd.domain.company import prepare_company
+from syncd.domain.events import RowQuarantined, RowsTaken
+from syncd.domain.identity import Invalid, Prepared
+from syncd.domain.settlement import Journey
+from syncd.domain.user import prepare_user
+from syncd.pipeline.lanes import Lane
+from syncd.pipeline.member import Member, Tools
+from syncd.store import batches, intakes, ledger, outbox
+from syncd.store.leases import fence
+
+CRASHES: Final = 3
+_LONGEST_SUBJECT: Final = 512
+
+
+async def gather(lane: Lane, member: Member, tools: Tools) -> None:
+    """One intake of a segment; afterwards its batches stand in the lane. Raises LeaseLost, Transient."""
+    async with lane.gathering:
+        started = tools.monotonic()
+        most = MOST_ELEMENTS
+        if not lane.armed:
+            careful = await tools.database.transact(lambda connection: _arm(connection, lane, member, tools))
+            if careful is not None:
+                most = 1
+                if careful.quarantined is not None:
+                    tools.emit(RowQuarantined(segment=lane.segment.key, row=careful.quarantined))
+        taken = await tools.database.transact(lambda connection: _take(connection, lane, member, tools, most))
+        tools.origin.note(taken.highest)
+        lane.armed = taken.more and most > 1
+        lane.waiting = taken.more
+        for number, draft in zip(taken.numbers, taken.harvest.drafts, strict=True):
+            if draft.elements:
+                lane.add(Journey.begin(number, lane.segment.id, BatchKind.LIVE, draft.elements))
+        if taken.rows:
+            tools.emit(_told(lane, taken, tools.monotonic() - started))
+
+
+async def _arm(connection: AsyncConnection, lane: Lane, member: Member, tools: Tools) -> intakes.Careful | None:
+    """Counts this intake as a crash until it has ended; after three, says to go row by row."""
+    del tools
+    await fence(connection, member.grant)
+    segment = lane.segment
+    state = await intakes.arm(connection, segment.id)
+    if state.crashes <= CRASHES:
+        return None
+    quarantined = state.suspect
+    if quarantined is not None and not await outbox.remove(connection, segment.key, quarantined):
+        quarantined = None
+    if quarantined is not None:
+        draft = Draft([], [(quarantined, RowFate.DEAD)])
+        (number,) = await batches.write(connection, segment.id, BatchKind.LIVE, [draft])
+        death = Death(quarantined, Reason.CRASHED_INTAKE, "taking this row ended the process three times")
+        await batches.bury_rows(connection, segment.id, number, [death])
+    ids = await outbox.oldest(connection, segment.key, MOST_ELEMENTS)
+    until = state.suspects_until if state.suspects_until is not None else max(ids, default=0)
+    if not ids or ids[0] > until:
+        await intakes.calm(connection, segment.id)
+        return None
+    await intakes.suspect(connection, segment.id, ids[0], until)
+    return intakes.Careful(quarantined)
+
+
+class _Taken:
+    """What one transaction took, once it is committed."""
+
+    __slots__ = ("harvest", "highest", "more", "numbers", "rows")
+
+    def __init__(self, changes: list[Change], harvest: Harvest, numbers: list[BatchId], *, more: bool) -> None:
+        self.rows = len(changes)
+        self.highest = changes[-1].id if changes else 0
+        self.harvest = harvest
+        self.numbers = numbers
+        self.more = more
+
+
+async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: Tools, most: int) -> _Taken:
+    await fence(connection, member.grant)
+    segment = lane.segment
+    mark = await intakes.mark(connection, segment.id)
+    if mark.parked:
+        member.epoch_parked = True
+        return _Taken([], Harvest([], [], {}, {}), [], more=False)
+    changes = await outbox.take(connection, segment.key, most)
+    if not changes:
+        await intakes.ended(connection, segment.id, mark.high_water, crashes=0, subjects=False)
+        return _Taken([], Harvest([], [], {}, {}), [], more=False)
+    ready, deaths = prepared(changes, segment.kind, allow_names_only=tools.allow_names_only)
+    known = await _known(connection, lane, ready, mark)
+    harvest = collapse.collapse(ready, deaths, known)
+    numbers = await batches.write(connection, segment.id, BatchKind.LIVE, harvest.drafts)
+    await batches.bury_rows(connection, segment.id, numbers[0], harvest.deaths)
+    if harvest.released:
+        await ledger.release(connection, segment.id, harvest.released)
+    if harvest.subjects:
+        await ledger.hold(connection, segment.id, harvest.subjects)
+    # Fewer rows than asked for may still mean more: a take stops at 4 MiB too. The next poll says.
+    more = len(changes) == most
+    crashes = 1 if more and most > 1 else mark.crashes if most == 1 else 0
+    await intakes.ended(connection, segment.id, changes[-1].id, crashes=crashes, subjects=bool(harvest.subjects))
+    return _Taken(changes, harvest, numbers, more=more)
+
+
+def prepared(changes: list[Change], kind: Kind, *, allow_names_only: bool) -> tuple[list[Ready], list[Death]]:
+    """Rows as elements-to-be, and dead letters for those that cannot be."""
+    ready: list[Ready] = []
+    deaths: list[Death] = []
+    for change in changes:
+        row = _prepared(change, kind, allow_names_only=allow_names_only)
+        if isinstance(row, Ready):
+            ready.append(row)
+        else:
+            deaths.append(row)
+    return ready, deaths
+
+
+_ACTIONS: Final = {"ADD": Action.ADD, "REMOVE": Action.REMOVE}
+
+
+def _prepared(change: Change, kind: Kind, *, allow_names_only: bool) -> Ready | Death:
+    action = _ACTIONS.get(change.action)
+    if action is None:
+        return Death(change.id, Reason.UNKNOWN_ACTION, "the action is neither ADD nor REMOVE")
+    subject = change.subject
+    if subject is not None and not 0 < len(subject) <= _LONGEST_SUBJECT:
+        return Death(change.id, Reason.BAD_SUBJECT, f"subject_id must have 1 to {_LONGEST_SUBJECT} characters")
+    created = int(change.created_at * 1000)
+    found: Prepared | Invalid
+    if kind is Kind.USER:
+        found = prepare_user(change.payload, allow_names_only=allow_names_only)
+    else:
+        found = prepare_company(change.payload)
+    if isinstance(found, Prepared):
+        return Ready(change.id, action, subject, found.ids, found.fields, created)
+    if subject is not None and action is Action.REMOVE:
+        return Ready(change.id, action, subject, (), b"", created)
+    return Death(change.id, found.reason, found.detail)
+
+
+async def _known(connection: AsyncConnection, lane: Lane, ready: list[Ready], mark: intakes.Mark) -> Known:
+    """What open batches and the ledger say of those who need it. Open batches are asked first: one that closes
+    meanwhile has its word in the ledger already.
+    """
+    segment = lane.segment
+    named = {row.subject for row in ready if row.subject is not None}
+    subjects = await ledger.lines(connection, segment.id, named) if named else {}
+    identities = {row.ids[0] for row in ready if row.ids and collapse.needs_entry(row, mark.high_water)}
+    identities.update(line.identity for line in subjects.values() if line.identity is not None)
+    entries: dict[bytes, Entry] = {}
+    for identity in identities:
+        latest = lane.latest(identity)
+        if latest is not None:
+            entries[identity] = latest
+    entries |= await ledger.entries(connection, segment.id, [one for one in identities if one not in entries])
+    holders: dict[bytes, int] = {}
+    if (mark.has_subjects or named) and identities:
+        holders = await ledger.holders(connection, segment.id, identities)
+    return Known(mark.epoch, mark.high_water, entries, subjects, holders)
+
+
+def _told(lane: Lane, taken: _Taken, seconds: float) -> RowsTaken:
+    drafts = taken.harvest.drafts
+    dead: dict[str, int] = {}
+    for death in taken.harvest.deaths:
+        dead[death.reason.value] = dead.get(death.reason.value, 0) + 1
+    return RowsTaken(
+        segment=lane.segment.key,
+        batches=taken.numbers,
+        rows=taken.rows,
+        elements=sum(len(draft.elements) for draft in drafts),
+        needless=sum(draft.count(RowFate.NEEDLESS) for draft in drafts),
+        superseded=sum(draft.count(RowFate.SUPERSEDED) for draft in drafts),
+        late=sum(draft.count(RowFate.LATE) for draft in drafts),
+        dead=dead,
+        seconds=seconds,
+    )

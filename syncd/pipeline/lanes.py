@@ -1,0 +1,282 @@
+"""Lanes: what is on its way to each segment, which of it may go now, and whose turn it is.
+
+A lane holds a segment's open batches in their order. A batch that shares a key with an earlier open one waits for it;
+all others go in parallel. A road is all lanes of one member and resource; segments take turns on it, so that a backfill
+of ten million never starves a segment with three changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from syncd.domain.batch import Element, Entry, Flag, State, keeps_fields
+from syncd.domain.change import Rank
+from syncd.domain.segment import Segment
+from syncd.domain.settlement import Journey, Part, Step
+
+AHEAD: Final = 4
+"""Batches of a member that may wait for their turn: so many are prepared, no more, and the rest gathers in the outbox."""
+RETRYING: Final = 4
+"""Batches of one segment that may wait for another attempt before it takes no more rows."""
+
+
+@dataclass(slots=True, eq=False)
+class Open:
+    """An open batch in its lane."""
+
+    journey: Journey
+    keys: set[bytes]
+    index: dict[bytes, int]
+    behind: set[Open] = field(default_factory=set)
+    in_flight: set[Part] = field(default_factory=set)
+    settling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    successes_before: int | None = None
+
+    @classmethod
+    def of(cls, journey: Journey) -> Open:
+        made = cls(journey, set(), {})
+        made.refresh()
+        return made
+
+    def refresh(self) -> None:
+        """Keys and identities of what is still unsettled."""
+        elements, states = self.journey.elements, self.journey.states
+        if any(states):
+            left = [(place, element) for place, element in enumerate(elements) if states[place] == State.OPEN]
+        else:
+            left = list(enumerate(elements))
+        self.index = {element.ids[0]: place for place, element in left}
+        self.keys = set(self.index) if _plain(elements) else {key for _, element in left for key in element.keys}
+
+    def next_part(self, now: float) -> Part | None:
+        """The part that may go now; while nothing of the batch was accepted, its parts go one at a time."""
+        if self.behind:
+            return None
+        if self.journey.bisecting:
+            parts: Iterable[Part] = () if self.in_flight else self.journey.parts[:1]
+        else:
+            parts = self.journey.parts
+        for part in parts:
+            if part not in self.in_flight and part.not_before <= now:
+                return part
+        return None
+
+    @property
+    def is_retrying(self) -> bool:
+        return any(part.failures and not part.is_apart for part in self.journey.parts)
+
+    @property
+    def is_apart(self) -> bool:
+        return bool(self.journey.parts) and all(part.is_apart for part in self.journey.parts)
+
+
+def _plain(elements: list[Element]) -> bool:
+    return not any(len(element.ids) > 1 or element.flags >= Flag.PARTING for element in elements)
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One segment on the road. `waiting` says that its outbox has rows, `armed` that the next intake is counted already.
+    Monotonic times: `probe_at` when a parked one is tried again, `bound_at` when its DMP segment was made, `ready_at`
+    from when on that takes data.
+    """
+
+    segment: Segment
+    batches: list[Open] = field(default_factory=list)
+    waiting: bool = False
+    gathering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    armed: bool = False
+    probe_at: float = 0.0
+    probes: int = 0
+    ready_at: float = 0.0
+    bound_at: float = 0.0
+    status_known: bool = False
+
+    def add(self, journey: Journey) -> None:
+        entering = Open.of(journey)
+        entering.behind = {earlier for earlier in self.batches if not earlier.keys.isdisjoint(entering.keys)}
+        self.batches.append(entering)
+
+    def settled(self, batch: Open) -> bool:
+        """After a step: lets later batches go that wait for nothing in this one any more; whether it is closed."""
+        closed = not batch.journey.parts and not batch.journey.held
+        if closed:
+            self.batches.remove(batch)
+        else:
+            batch.refresh()
+        for later in self.batches:
+            if batch in later.behind and (closed or batch.keys.isdisjoint(later.keys)):
+                later.behind.discard(batch)
+        return closed
+
+    def latest(self, identity: bytes) -> Entry | None:
+        """What the newest open batch will do to an identity."""
+        for batch in reversed(self.batches):
+            place = batch.index.get(identity)
+            if place is not None:
+                return _entry(batch.journey.elements[place])
+        return None
+
+    def overtaken(self, batch: Open, part: Part) -> list[int]:
+        """Elements of a part that a later batch holds the identity of: they need not go again."""
+        later = self.batches[self.batches.index(batch) + 1 :]
+        if not later:
+            return []
+        elements = batch.journey.elements
+        return [
+            place
+            for place in part.indexes
+            if not elements[place].flags & Flag.PARTING and any(elements[place].ids[0] in one.index for one in later)
+        ]
+
+    def is_open(self, now: float) -> bool:
+        """Whether requests for the segment may go: bound, old enough, its status known, not parked unless a probe is due."""
+        segment = self.segment
+        if segment.dmp_id is None or segment.paused or not self.status_known or now < self.ready_at:
+            return False
+        return segment.parked is None or (now >= self.probe_at and self.is_idle)
+
+    def takes_rows(self, now: float) -> bool:
+        """Whether intake may take rows: open and not parked, nothing blocked, not too much waiting for another attempt."""
+        if not self.waiting or self.segment.parked is not None or not self.is_open(now) or self.gathering.locked():
+            return False
+        if any(batch.behind for batch in self.batches):
+            return False
+        return sum(1 for batch in self.batches if batch.is_retrying) < RETRYING
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request for the segment is in flight."""
+        return not any(batch.in_flight for batch in self.batches)
+
+    def unsent(self) -> int:
+        """Batches whose turn has not come yet."""
+        return sum(
+            1 for batch in self.batches if not batch.behind and not batch.in_flight and batch.journey.attempts == 0
+        )
+
+
+def _entry(element: Element) -> Entry:
+    fields = element.fields if keeps_fields(element.ids[0]) else b""
+    return Entry(element.add, Rank(element.rank), element.ids, fields, bool(element.flags & Flag.ANONYMOUS))
+
+
+class Bell:
+    """Wakes everybody who listened before it rang: take `heard` first, then look, then wait for it."""
+
+    def __init__(self) -> None:
+        self.heard = asyncio.Event()
+
+    def ring(self) -> None:
+        self.heard.set()
+        self.heard = asyncio.Event()
+
+
+async def wait_for(heard: asyncio.Event, seconds: float | None) -> None:
+    """Until the bell rings, at most so many seconds (for ever if None)."""
+    try:
+        async with asyncio.timeout(seconds):
+            await heard.wait()
+    except TimeoutError:
+        return
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One part whose turn it is."""
+
+    lane: Lane
+    batch: Open
+    part: Part
+
+
+class Road:
+    """All lanes of one member and resource, in turns. `bell` rings whenever something may go that could not before."""
+
+    def __init__(self, resource: str, monotonic: Callable[[], float]) -> None:
+        self.resource = resource
+        self.lanes: dict[int, Lane] = {}
+        self.bell = Bell()
+        self.successes = 0
+        self.failures_in_a_row = 0
+        self._monotonic = monotonic
+        self._sent_last = 0
+        self._taken_last = 0
+
+    def put(self, segment: Segment) -> Lane:
+        """The lane of a segment, new or with its segment brought up to date."""
+        lane = self.lanes.get(segment.id)
+        if lane is None:
+            lane = self.lanes[segment.id] = Lane(segment)
+        else:
+            lane.segment = segment
+        return lane
+
+    def next_turn(self) -> Turn | None:
+        """The part that may go now, beginning with the segment after the one that went last. Nothing changes until
+        `depart`.
+        """
+        now = self._monotonic()
+        for _, lane in self._after(self._sent_last):
+            if not lane.batches or not lane.is_open(now):
+                continue
+            for batch in lane.batches:
+                part = batch.next_part(now)
+                if part is not None:
+                    return Turn(lane, batch, part)
+        return None
+
+    def depart(self, turn: Turn) -> None:
+        """The part goes out; the next turn is another segment's."""
+        turn.batch.in_flight.add(turn.part)
+        self._sent_last = turn.lane.segment.id
+
+    def next_intake(self) -> Lane | None:
+        """The next segment to take rows of, if its turn to send is near."""
+        now = self._monotonic()
+        if sum(lane.unsent() for lane in self.lanes.values()) >= AHEAD:
+            return None
+        for number, lane in self._after(self._taken_last):
+            if lane.takes_rows(now):
+                self._taken_last = number
+                return lane
+        return None
+
+    def next_event(self) -> float | None:
+        """Monotonic time at which something that waits for time alone may go; None if nothing does."""
+        times = [
+            moment
+            for lane in self.lanes.values()
+            if lane.batches or lane.waiting
+            for moment in (
+                lane.ready_at,
+                lane.probe_at if lane.segment.parked else 0.0,
+                *(
+                    part.not_before
+                    for batch in lane.batches
+                    for part in batch.journey.parts
+                    if part not in batch.in_flight
+                ),
+            )
+        ]
+        now = self._monotonic()
+        return min((moment for moment in times if moment > now), default=None)
+
+    def settle(self, turn: Turn, step: Step) -> bool:
+        """Makes a written step come true; whether its batch is closed."""
+        turn.batch.in_flight.discard(turn.part)
+        turn.batch.journey.apply(step)
+        return turn.lane.settled(turn.batch)
+
+    @property
+    def in_flight(self) -> int:
+        return sum(len(batch.in_flight) for lane in self.lanes.values() for batch in lane.batches)
+
+    def _after(self, last: int) -> Iterator[tuple[int, Lane]]:
+        numbers = sorted(self.lanes)
+        turn = next((place for place, number in enumerate(numbers) if number > last), 0)
+        for number in numbers[turn:] + numbers[:turn]:
+            yield number, self.lanes[number]

@@ -1,0 +1,87 @@
+"""A member while this replica owns it: what is held in memory, and the rule for when requests may go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from syncd.domain.events import Emit
+from syncd.domain.retry import Dice
+from syncd.domain.segment import MemberKey, MemberParking
+from syncd.linkedin.auth import Access, TokenSource
+from syncd.linkedin.pacing import Pacer
+from syncd.linkedin.transport import Transport
+from syncd.pipeline.lanes import Lane, Road, Turn
+from syncd.pipeline.origin import Origin
+from syncd.store.engine import Database
+from syncd.store.leases import Grant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What every stage works with. Times in seconds; `monotonic` and `dice` are replaced in simulations."""
+
+    database: Database
+    emit: Emit
+    monotonic: Callable[[], float]
+    dice: Dice
+    request_timeout: float
+    allow_names_only: bool
+    origin: Origin
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Member:
+    """One owned member. `trusted_until` is monotonic: past it, the lease may be somebody else's and nothing goes out."""
+
+    key: MemberKey
+    application: str
+    grant: Grant
+    transport: Transport
+    tokens: TokenSource
+    roads: dict[str, Road]
+    pacers: dict[str, Pacer]
+    trusted_until: float
+    lost: bool = False
+    epoch_parked: bool = False
+    paused: bool = False
+    parked: MemberParking | None = None
+    parked_words: str = ""
+    probe_at: float = 0.0
+    probes: int = 0
+    throttles_in_a_row: dict[str, int] = field(default_factory=dict)
+
+    def trusts(self, now: float) -> bool:
+        return not self.lost and now < self.trusted_until
+
+    def may_send(self, now: float) -> bool:
+        """Whether a request may go: the lease holds, nobody paused the member, and if it is parked a probe is due."""
+        return self.trusts(now) and not self.paused and (self.parked is None or now >= self.probe_at)
+
+    def may_take(self, now: float) -> bool:
+        """Whether intake may take rows for it."""
+        return self.trusts(now) and not self.paused and self.parked is None and not self.epoch_parked
+
+    def lanes(self) -> Iterator[Lane]:
+        for road in self.roads.values():
+            yield from road.lanes.values()
+
+    def lose(self) -> None:
+        """Another replica owns the member: nothing of it goes out from here any more."""
+        self.lost = True
+        self.ring()
+
+    def ring(self) -> None:
+        for road in self.roads.values():
+            road.bell.ring()
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """One request on its way."""
+
+    turn: Turn
+    road: Road
+    member: Member
+    tools: Tools
+    access: Access

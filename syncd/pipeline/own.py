@@ -1,0 +1,164 @@
+"""Ownership: which members this replica works for, by leases in the database.
+
+A lease is renewed every third of its time to live, all of a replica's in one statement. Requests are trusted to it
+only within one time to live of the moment the renewal was asked for, by this process's own monotonic clock. Members
+spread evenly: each replica takes its share of the members, by its place among the replicas seen alive, and gives back
+what is beyond it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.events import DatabaseFailed, LeaseEnded, LeaseTaken
+from syncd.domain.segment import MemberKey
+from syncd.errors import Transient
+from syncd.pipeline.member import Member, Tools
+from syncd.store import leases
+from syncd.store.leases import Grant
+
+Work = Callable[[Member, asyncio.Event], Awaitable[bool]]
+"""Works for a member until the event; whether it ended cleanly."""
+
+
+@dataclass(slots=True)
+class _Holding:
+    grant: Grant
+    member: Member
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Ownership:
+    """The leases of one replica. `enrol` builds a member that was just granted; `work` works for it."""
+
+    def __init__(
+        self,
+        replica: str,
+        members: Sequence[MemberKey],
+        ttl: float,
+        enrol: Callable[[Grant], Member],
+        work: Work,
+        tools: Tools,
+    ) -> None:
+        self.replica: Final = replica
+        self.members: Final = sorted(members)
+        self._ttl = ttl
+        self._enrol = enrol
+        self._work = work
+        self._tools = tools
+        self._held: dict[MemberKey, _Holding] = {}
+        self._ended = asyncio.Event()
+
+    @property
+    def owned(self) -> list[Member]:
+        return [holding.member for holding in self._held.values() if not holding.member.lost]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Takes, renews and gives back until `stop`; then gives everything back and leaves."""
+        async with asyncio.TaskGroup() as group:
+            while not stop.is_set():
+                try:
+                    await self._round(group)
+                except Transient as error:
+                    self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
+                await _first(stop, self._ttl / 3)
+            for holding in self._held.values():
+                holding.stop.set()
+            while self._held:
+                await self._keep_while_draining()
+        try:
+            await self._tools.database.transact(lambda connection: leases.depart(connection, self.replica))
+        except Transient as error:
+            self._tools.emit(DatabaseFailed(where="leaving", words=str(error)))
+
+    async def _keep_while_draining(self) -> None:
+        """Leases stay ours while what is in flight is settled."""
+        self._ended.clear()
+        if not self._held:
+            return
+        try:
+            await self._renew()
+        except Transient as error:
+            self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
+        await _first(self._ended, self._ttl / 3)
+
+    async def _round(self, group: asyncio.TaskGroup) -> None:
+        share = await self._renew()
+        surplus = [holding for _, holding in sorted(self._held.items()) if not holding.stop.is_set()][share:]
+        for holding in surplus:
+            holding.stop.set()
+        if len(self._held) < share:
+            for member in await self._taken(share - len(self._held)):
+                asked = self._tools.monotonic()
+                grant = await self._tools.database.transact(self._grant_of(member))
+                if grant is not None:
+                    self._begin(group, grant, asked)
+
+    def _grant_of(self, member: MemberKey) -> Callable[[AsyncConnection], Awaitable[Grant | None]]:
+        hold = self._ttl + self._tools.request_timeout
+        return lambda connection: leases.take(connection, member, self.replica, hold)
+
+    async def _taken(self, most: int) -> list[MemberKey]:
+        async with self._tools.database.read() as connection:
+            return (await leases.free(connection, self.members))[:most]
+
+    async def _renew(self) -> int:
+        """Renews what is held and ends what is not ours any more; how many members this replica should hold."""
+        asked = self._tools.monotonic()
+        tokens = {str(key): holding.grant.token for key, holding in self._held.items()}
+        hold = self._ttl + self._tools.request_timeout
+
+        async def work(connection: AsyncConnection) -> tuple[set[str], list[str]]:
+            await leases.announce(connection, self.replica, self.members)
+            kept = await leases.renew(connection, self.replica, tokens, hold)
+            return kept, await leases.live(connection, self._ttl)
+
+        kept, alive = await self._tools.database.transact(work)
+        for key in tokens:
+            holding = self._held.get(MemberKey(key))
+            if holding is None:
+                continue
+            if key in kept:
+                holding.member.trusted_until = asked + self._ttl
+            else:
+                holding.member.lose()
+                holding.stop.set()
+        place = alive.index(self.replica) if self.replica in alive else 0
+        least, more = divmod(len(self.members), max(len(alive), 1))
+        return least + (1 if place < more else 0)
+
+    def _begin(self, group: asyncio.TaskGroup, grant: Grant, asked: float) -> None:
+        member = self._enrol(grant)
+        member.trusted_until = asked + self._ttl
+        holding = self._held[grant.member] = _Holding(grant, member)
+        self._tools.emit(LeaseTaken(member=grant.member, token=grant.token, clean=grant.clean))
+        group.create_task(self._hold(holding))
+
+    async def _hold(self, holding: _Holding) -> None:
+        member = holding.member
+        clean = await self._work(member, holding.stop)
+        how = "lost"
+        if not member.lost:
+            how = "given_back"
+            wait = 0.0 if clean else self._tools.request_timeout
+            try:
+                await self._tools.database.transact(lambda c: leases.give_back(c, holding.grant, wait=wait))
+            except Transient as error:
+                self._tools.emit(DatabaseFailed(where="giving back", words=str(error)))
+        del self._held[holding.grant.member]
+        self._ended.set()
+        self._tools.emit(LeaseEnded(member=member.key, token=holding.grant.token, how=how))
+
+
+async def _first(event: asyncio.Event, seconds: float) -> None:
+    """Until the event, at most so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

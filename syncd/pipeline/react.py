@@ -1,0 +1,153 @@
+"""What an answer means beyond its batch: the resource pauses, the segment or the member parks, or they go on again.
+
+Parking is said once: in the database, where everybody sees it, and as an event. A parked segment or member whose
+reason may go away by itself is tried again with one request now and then; a success lets it go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.events import (
+    DatabaseFailed,
+    MemberParked,
+    MemberResumed,
+    ResourceBackedOff,
+    ResourceThrottled,
+    SegmentParked,
+    SegmentResumed,
+)
+from syncd.domain.outcome import Delivered, Outcome, Scope, Throttled
+from syncd.domain.retry import OUTAGE, PARKED, throttle_wait
+from syncd.domain.segment import TRIED_AGAIN, MemberParking, SegmentParking
+from syncd.domain.settlement import Step
+from syncd.errors import Transient
+from syncd.linkedin.auth import Again, Verdict
+from syncd.pipeline.lanes import Lane, Road
+from syncd.pipeline.member import Flight, Member, Tools
+from syncd.store import segments, throttles
+from syncd.store.throttles import Wait
+
+_OUTAGE_AFTER: Final = 5
+"""Failures in a row, with no success between them, after which a resource counts as out."""
+_SHORT: Final = 1.0
+
+
+async def react(flight: Flight, step: Step, outcome: Outcome) -> None:
+    """Everything an answer asks for that is not its batch's own."""
+    road, member, tools = flight.road, flight.member, flight.tools
+    if isinstance(outcome, Delivered):
+        await _succeeded(flight.turn.lane, road, member, tools)
+        return
+    if step.throttled is not None:
+        await _throttled(step.throttled, road, member, tools)
+    elif step.failed:
+        _failed(road, member, tools)
+    if step.token_refused:
+        await without_token(member, tools, await member.tokens.refused(flight.access, step.words))
+    if step.park_member is not None:
+        await park_member(member, tools, step.park_member, step.words)
+    if step.park_segment is not None:
+        await park_segment(flight.turn.lane, tools, step.park_segment, step.words)
+
+
+def _failed(road: Road, member: Member, tools: Tools) -> None:
+    """One more unclear answer; when nothing succeeds any more the whole resource pauses, and one request probes."""
+    road.failures_in_a_row += 1
+    beyond = road.failures_in_a_row - _OUTAGE_AFTER + 1
+    if beyond > 0:
+        wait = OUTAGE.wait(beyond, tools.dice)
+        member.pacers[road.resource].shut(wait, probe=True)
+        tools.emit(ResourceBackedOff(member=member.key, resource=road.resource, seconds=wait))
+
+
+async def _succeeded(lane: Lane, road: Road, member: Member, tools: Tools) -> None:
+    pacer = member.pacers[road.resource]
+    road.successes += 1
+    if road.failures_in_a_row >= _OUTAGE_AFTER:
+        tools.emit(ResourceBackedOff(member=member.key, resource=road.resource, seconds=0.0))
+    road.failures_in_a_row = 0
+    if pacer.probing:
+        pacer.open()
+    if member.throttles_in_a_row.pop(road.resource, 0):
+        await _write(tools, "throttles", lambda c: throttles.forget(c, member.application, member.key, road.resource))
+    if member.parked is not None:
+        reason, member.parked, member.probes = member.parked, None, 0
+        await _write(tools, "members", lambda c: segments.park_member(c, member.key, None))
+        tools.emit(MemberResumed(member=member.key, reason=reason.value))
+    if lane.segment.parked is not None:
+        await resume_segment(lane, tools)
+
+
+async def resume_segment(lane: Lane, tools: Tools) -> None:
+    """A parked segment goes on."""
+    reason = lane.segment.parked
+    if reason is None:
+        return
+    lane.segment = replace(lane.segment, parked=None, parked_words="")
+    lane.probes = 0
+    await _write(tools, "segments", lambda c: segments.unpark(c, lane.segment.id))
+    tools.emit(SegmentResumed(segment=lane.segment.key, reason=reason.value))
+
+
+async def _throttled(throttled: Throttled, road: Road, member: Member, tools: Tools) -> None:
+    in_a_row = member.throttles_in_a_row.get(road.resource, 0) + 1
+    member.throttles_in_a_row[road.resource] = in_a_row
+    wait = throttle_wait(throttled.scope, in_a_row, throttled.retry_after, tools.dice)
+    member.pacers[road.resource].shut(wait, probe=throttled.scope is not Scope.MINUTE)
+    tools.emit(
+        ResourceThrottled(
+            member=member.key, resource=road.resource, scope=throttled.scope.value, seconds=wait, words=throttled.words
+        )
+    )
+    whom = "" if throttled.scope is Scope.APPLICATION_DAY else member.key
+    remembered = Wait(member.application, whom, road.resource, throttled.scope, in_a_row, wait)
+    await _write(tools, "throttles", lambda connection: throttles.remember(connection, remembered))
+
+
+async def without_token(member: Member, tools: Tools, verdict: Verdict) -> None:
+    """No token works: wait a little if that can help, else the member parks until one does."""
+    if not isinstance(verdict, Again):
+        await park_member(member, tools, MemberParking.TOKEN, verdict.words)
+        return
+    for pacer in member.pacers.values():
+        pacer.shut(verdict.wait, probe=True)
+    await asyncio.sleep(min(verdict.wait, _SHORT))
+
+
+async def park_member(member: Member, tools: Tools, reason: MemberParking, words: str) -> None:
+    """The member waits, with this reason; said once."""
+    new = member.parked is not reason
+    member.probes += 1
+    member.probe_at = tools.monotonic() + PARKED.wait(member.probes, tools.dice)
+    if not new:
+        return
+    member.parked = reason
+    await _write(tools, "members", lambda connection: segments.park_member(connection, member.key, reason, words))
+    tools.emit(MemberParked(member=member.key, reason=reason.value, words=words))
+
+
+async def park_segment(lane: Lane, tools: Tools, reason: SegmentParking, words: str) -> None:
+    """The segment waits, with this reason; said once."""
+    new = lane.segment.parked is not reason
+    lane.probes += 1
+    wait = PARKED.wait(lane.probes, tools.dice) if reason in TRIED_AGAIN else float("inf")
+    lane.probe_at = tools.monotonic() + wait
+    if not new:
+        return
+    lane.segment = replace(lane.segment, parked=reason, parked_words=words)
+    await _write(tools, "segments", lambda connection: segments.park(connection, lane.segment.id, reason, words))
+    tools.emit(SegmentParked(segment=lane.segment.key, reason=reason.value, words=words))
+
+
+async def _write(tools: Tools, where: str, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+    """Writes what others should see; while the database is away memory holds it, and the next time says it again."""
+    try:
+        await tools.database.transact(work)
+    except Transient as error:
+        tools.emit(DatabaseFailed(where=where, words=str(error)))

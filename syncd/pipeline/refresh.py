@@ -1,0 +1,123 @@
+"""What the database says of an owned member, read every two seconds: segments and their state, pauses, waits, orders.
+
+Operators, the command line and other replicas write rows; here they become true in memory. A segment's place in its
+lane is never touched: only what is known about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.events import MemberParked, SegmentParked
+from syncd.domain.outcome import Scope
+from syncd.domain.segment import MemberParking, Status
+from syncd.domain.settlement import Journey
+from syncd.pipeline.lanes import Lane
+from syncd.pipeline.member import Member, Tools
+from syncd.store import batches, letters, segments, source, throttles
+from syncd.store.segments import Binding
+
+SETTLED_IN: Final = 5.0
+"""Seconds after its creation during which a segment takes no data (reference 002)."""
+_DAY: Final = 86_400.0
+_STALE: Final = 900.0
+"""Seconds after which the status of a segment last seen asleep must be read again before it is sent to."""
+
+
+async def load(member: Member, tools: Tools) -> None:
+    """Everything about a member that was just taken: its segments, and the batches that are still open.
+
+    After an owner that did not end cleanly nobody knows whether those were sent, so all of them are uncertain.
+    """
+    await refresh(member, tools)
+    lanes = {lane.segment.id: lane for lane in member.lanes()}
+    async with tools.database.read() as connection:
+        stored = await batches.open_of(connection, list(lanes))
+    for batch in stored:
+        journey = Journey.begin(batch.id, batch.segment_id, batch.kind, batch.elements, batch.states)
+        if not member.grant.clean:
+            journey.uncertain.update(index for part in journey.parts for index in part.indexes)
+        lanes[batch.segment_id].add(journey)
+    _tell(member, tools)
+    member.ring()
+
+
+def _tell(member: Member, tools: Tools) -> None:
+    """What the owner before said of parkings, said again for the metrics of this one."""
+    if member.parked is not None:
+        tools.emit(MemberParked(member=member.key, reason=member.parked.value, words=member.parked_words))
+    for lane in member.lanes():
+        segment = lane.segment
+        if segment.parked is not None:
+            tools.emit(SegmentParked(segment=segment.key, reason=segment.parked.value, words=segment.parked_words))
+
+
+async def refresh(member: Member, tools: Tools) -> list[Binding]:
+    """Brings memory up to date; the member's segments with what provisioning needs."""
+    async with tools.database.read() as connection:
+        bindings, moment = await segments.of_members(connection, [member.key])
+        states = await segments.member_states(connection, [member.key])
+        waits = await throttles.of(connection, member.application, member.key)
+        recorded = await source.recorded(connection)
+    now = tools.monotonic()
+    _, member.paused, parked, member.parked_words = states.get(member.key, (member.application, False, None, ""))
+    if parked is None and member.parked is not None:
+        member.parked, member.probes = None, 0
+    elif parked is not None and member.parked is None:
+        member.parked = MemberParking(parked)
+    member.epoch_parked = recorded.parked_words is not None
+    for wait in waits:
+        pacer = member.pacers.get(wait.resource)
+        if pacer is not None and wait.seconds > 0:
+            pacer.shut(wait.seconds, probe=wait.scope is not Scope.MINUTE)
+            member.throttles_in_a_row.setdefault(wait.resource, wait.in_a_row)
+    _place(member, bindings, moment, now)
+    member.ring()
+    return bindings
+
+
+def _place(member: Member, bindings: Collection[Binding], moment: float, now: float) -> None:
+    """Every segment in its lane; lanes of segments that are gone leave once nothing of them is in flight."""
+    for binding in bindings:
+        segment = binding.segment
+        lane = member.roads[segment.resource].put(segment)
+        lane.bound_at = now - (moment - segment.bound_at) if segment.bound_at is not None else now
+        lane.ready_at = lane.bound_at + SETTLED_IN
+        lane.status_known = _is_known(lane, moment)
+    ours = {binding.segment.id for binding in bindings}
+    for road in member.roads.values():
+        for number in [number for number, lane in road.lanes.items() if number not in ours and lane.is_idle]:
+            del road.lanes[number]
+
+
+def _is_known(lane: Lane, moment: float) -> bool:
+    """Whether the segment's status is fresh enough to send: a purge can pass unseen (`design.md` §3)."""
+    seen = lane.segment.status_seen_at
+    if seen is None:
+        return False
+    asleep = lane.segment.status in {Status.ARCHIVED, Status.EXPIRED}
+    return moment - seen < (_STALE if asleep else _DAY)
+
+
+def note_waiting(member: Member, keys: Collection[str]) -> set[str]:
+    """Marks the lanes whose segments have rows; the keys that belong to this member."""
+    found: set[str] = set()
+    for road in member.roads.values():
+        stirred = False
+        for lane in road.lanes.values():
+            if lane.segment.key in keys:
+                found.add(lane.segment.key)
+                stirred = stirred or not lane.waiting
+                lane.waiting = True
+        if stirred:
+            road.bell.ring()
+    return found
+
+
+async def due_work(connection: AsyncConnection, member: Member) -> tuple[set[int], set[int]]:
+    """Ids of segments with re-assertions that are due, and of those with dead letters that go again."""
+    ids = [lane.segment.id for lane in member.lanes()]
+    return await letters.due_segments(connection, ids), await letters.wanted_segments(connection, ids)

@@ -1,0 +1,149 @@
+"""Settlement: what LinkedIn answered goes into the ledger, in one transaction, before anything follows from it.
+
+Accepted elements become ledger rows, refused ones dead letters, those a later batch overtook are superseded. When
+nothing is left the batch is closed, and identities of attempts whose end is unknown are promised a re-assertion.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.batch import Element, Flag, State
+from syncd.domain.events import BatchClosed, BatchDelayed, StepSettled
+from syncd.domain.settlement import Journey, Step
+from syncd.pipeline.lanes import Lane
+from syncd.pipeline.member import Member, Tools
+from syncd.store import batches, ledger
+from syncd.store.batches import Settled
+from syncd.store.leases import fence
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What became of the rows whose deciding element this step settled."""
+
+    applied: int
+    superseded: int
+    dead: int
+
+
+async def record(lane: Lane, journey: Journey, step: Step, member: Member, tools: Tools) -> None:
+    """Writes a step. Raises LeaseLost if the member is not ours any more, Transient if the database cannot be reached."""
+
+    async def work(connection: AsyncConnection) -> tuple[float, _Rows, bool]:
+        return await _write(connection, journey, step, member, tools)
+
+    moment, rows, closes = await tools.database.transact(work)
+    if step.settles:
+        tools.emit(_settled(lane.segment.key, journey, step, rows, moment))
+    else:
+        tools.emit(
+            BatchDelayed(
+                segment=lane.segment.key,
+                batch=journey.id,
+                attempts=journey.attempts + 1,
+                words=step.words,
+                uuid=step.uuid,
+            )
+        )
+    if closes:
+        tools.emit(_closed(lane.segment.key, journey, step))
+
+
+async def _write(
+    connection: AsyncConnection, journey: Journey, step: Step, member: Member, tools: Tools
+) -> tuple[float, _Rows, bool]:
+    moment = await fence(connection, member.grant)
+    elements = journey.elements
+    accepted = elements if len(step.accepted) == len(elements) else [elements[index] for index in step.accepted]
+    if accepted:
+        await ledger.record(connection, journey.segment_id, journey.id, accepted)
+    if step.refused:
+        await batches.bury_elements(connection, journey.segment_id, journey.id, step.refused, elements)
+    rows = await _rows(connection, journey, step, accepted)
+    held = step.held if step.held is not None else journey.held
+    closes = not step.again and not held and all(part is step.part for part in journey.parts)
+    if closes:
+        uncertain = {elements[index].ids[0] for index in (*journey.uncertain, *step.uncertain)}
+        if uncertain:
+            wait = 2 * tools.request_timeout
+            await batches.promise_reassertion(connection, journey.segment_id, uncertain, wait)
+    await batches.settle(
+        connection,
+        Settled(
+            batch=journey.id,
+            states=None if closes else _states(journey, step),
+            accepted=len(step.accepted),
+            refused=len(step.refused),
+            dropped=len(step.dropped),
+            rows_applied=rows.applied,
+            rows_superseded=rows.superseded,
+            rows_dead=rows.dead,
+            attempts=journey.attempts + 1,
+            words=step.words,
+            uuid=step.uuid,
+        ),
+    )
+    return moment, rows, closes
+
+
+async def _rows(connection: AsyncConnection, journey: Journey, step: Step, accepted: Sequence[Element]) -> _Rows:
+    """A row is applied when all its elements are: one whose other element was refused before is dead."""
+    elements = journey.elements
+    applied = sum(1 for element in accepted if element.decides)
+    dead = sum(1 for one in step.refused if elements[one.index].decides)
+    dropped = [elements[index].row for index in step.dropped if elements[index].decides]
+    if dropped:
+        await batches.supersede(connection, journey.id, dropped)
+    paired = {element.row for element in accepted if element.decides and element.flags & Flag.COMPANION}
+    if paired:
+        fallen = len(await batches.buried(connection, paired))
+        applied, dead = applied - fallen, dead + fallen
+    return _Rows(applied, len(dropped), dead)
+
+
+def _states(journey: Journey, step: Step) -> bytes:
+    states = bytearray(journey.states)
+    for index in step.accepted:
+        states[index] = State.ACCEPTED
+    for one in step.refused:
+        states[one.index] = State.REFUSED
+    for index in step.dropped:
+        states[index] = State.DROPPED
+    return bytes(states)
+
+
+def _settled(segment: str, journey: Journey, step: Step, rows: _Rows, moment: float) -> StepSettled:
+    elements = journey.elements
+    counted: Counter[tuple[str, str]] = Counter()
+    lags = []
+    for index in step.accepted:
+        element = elements[index]
+        counted["ADD" if element.add else "REMOVE", "accepted"] += 1
+        if element.created:
+            lags.append(moment - element.created / 1000)
+    for one in step.refused:
+        counted[elements[one.index].action.value, "refused"] += 1
+    for index in step.dropped:
+        counted[elements[index].action.value, "superseded"] += 1
+    return StepSettled(
+        segment=segment,
+        batch=journey.id,
+        elements=counted,
+        rows={"applied": rows.applied, "superseded": rows.superseded, "dead": rows.dead},
+        lags=lags,
+        uuid=step.uuid,
+    )
+
+
+def _closed(segment: str, journey: Journey, step: Step) -> BatchClosed:
+    refused = bool(step.refused) or State.REFUSED in journey.states
+    accepted = bool(step.accepted) or journey.accepted_any
+    outcome = ("partly_refused" if accepted else "refused") if refused else "accepted" if accepted else "superseded"
+    return BatchClosed(
+        segment=segment, batch=journey.id, kind=journey.kind.value, outcome=outcome, attempts=journey.attempts + 1
+    )

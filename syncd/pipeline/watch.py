@@ -1,0 +1,138 @@
+"""Loops of the whole process: who has rows waiting, what metrics read from the database, what is pruned.
+
+Base is polling: one query for all segments, every tenth of a second when nothing waits. Looks that cost more are spaced
+by what they cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.events import DatabaseFailed, Measured, TombstonesPruned, UnknownSegments
+from syncd.domain.retry import DATABASE
+from syncd.domain.segment import UNKNOWN_SEGMENTS, Segment
+from syncd.errors import LeaseLost, Transient
+from syncd.pipeline.lanes import wait_for
+from syncd.pipeline.member import Member, Tools
+from syncd.pipeline.refresh import note_waiting
+from syncd.store import batches, ledger, measures, outbox, segments, source
+from syncd.store.leases import fence
+
+Owned = Callable[[], Sequence[Member]]
+TOMBSTONES_STAY: Final = 86_400.0
+"""Seconds a tombstone stays at least."""
+_MEASURE: Final = 5.0
+_NOTE_HORIZON: Final = 600.0
+_SHARE: Final = 0.02
+"""Of the time that may go into measuring."""
+
+
+async def poll(owned: Owned, tools: Tools, interval: float, hint: asyncio.Event) -> None:
+    """Tells every lane whose outbox has rows. `hint` ends a pause early (a notification)."""
+    unknown: frozenset[str] = frozenset()
+    failures = 0
+    while True:
+        try:
+            async with tools.database.read() as connection:
+                keys = await outbox.waiting(connection)
+                ours: set[str] = set()
+                for member in owned():
+                    ours |= note_waiting(member, keys)
+                unknown = await _unknown(connection, keys - ours, unknown, tools)
+            failures = 0
+        except Transient as error:
+            failures += 1
+            tools.origin.doubt()
+            tools.emit(DatabaseFailed(where="poll", words=str(error)))
+            await asyncio.sleep(DATABASE.wait(failures, tools.dice))
+        hint.clear()
+        await wait_for(hint, interval)
+
+
+async def _unknown(
+    connection: AsyncConnection, others: set[str], before: frozenset[str], tools: Tools
+) -> frozenset[str]:
+    """Rows of segments that do not exist wait; said once for each set of keys."""
+    if not others:
+        return frozenset()
+    unknown = frozenset(others - await segments.keys(connection))
+    if unknown and unknown != before:
+        tools.emit(UnknownSegments(keys=sorted(unknown)[:20]))
+    return unknown
+
+
+async def measure(owned: Owned, tools: Tools) -> None:
+    """Reads what only the database knows, for the segments of the members that are owned here."""
+    told = False
+    while True:
+        begun = tools.monotonic()
+        members = list(owned())
+        bound = [lane.segment for member in members for lane in member.lanes()]
+        if told and not members:
+            tools.emit(_NOTHING)
+        told = bool(members)
+        if members:
+            try:
+                async with tools.database.read() as connection:
+                    tools.emit(await _measured(connection, bound))
+            except Transient as error:
+                tools.emit(DatabaseFailed(where="measuring", words=str(error)))
+        await asyncio.sleep(max(_MEASURE, (tools.monotonic() - begun) / _SHARE))
+
+
+_NOTHING: Final = Measured(
+    pending={}, open_batches={}, ledger_sizes={}, dead_letters={}, dead_tuples=None, oldest_transaction=None
+)
+
+
+async def _measured(connection: AsyncConnection, bound: Sequence[Segment]) -> Measured:
+    names = {segment.id: segment.key for segment in bound}
+    known = await segments.keys(connection)
+    ours = {str(segment.key) for segment in bound}
+    pending: dict[str, tuple[int, float]] = dict.fromkeys(ours, (0, 0.0))
+    for key, count, age in await outbox.pending(connection):
+        if key in ours:
+            pending[key] = (count, age)
+        elif key not in known:
+            before, oldest = pending.get(UNKNOWN_SEGMENTS, (0, 0.0))
+            pending[UNKNOWN_SEGMENTS] = (before + count, max(oldest, age))
+    return Measured(
+        pending=pending,
+        open_batches=_named(names, await batches.count_open(connection, list(names))),
+        ledger_sizes=_named(names, await ledger.sizes(connection, list(names))),
+        dead_letters={
+            (names[segment], reason): count
+            for (segment, reason), count in (await measures.letters(connection, list(names))).items()
+        },
+        dead_tuples=await measures.dead_tuples(connection),
+        oldest_transaction=await measures.oldest_transaction(connection),
+    )
+
+
+def _named(names: Mapping[int, str], counts: dict[int, int]) -> dict[str, int]:
+    return {name: counts.get(number, 0) for number, name in names.items()}
+
+
+async def prune(owned: Owned, tools: Tools, keep: float = TOMBSTONES_STAY) -> None:
+    """Notes horizons and deletes tombstones that no late commit can be older than, fenced by any member's lease."""
+    while True:
+        members: Collection[Member] = [member for member in owned() if member.trusts(tools.monotonic())]
+        for member in list(members)[:1]:
+
+            async def work(connection: AsyncConnection, held: Member = member) -> int:
+                await fence(connection, held.grant)
+                await source.note_horizon(connection)
+                return await source.prune(connection, keep)
+
+            try:
+                while count := await tools.database.transact(work):
+                    tools.emit(TombstonesPruned(count=count))
+            except LeaseLost:
+                member.lose()
+            except Transient as error:
+                tools.emit(DatabaseFailed(where="pruning", words=str(error)))
+        await asyncio.sleep(_NOTE_HORIZON)

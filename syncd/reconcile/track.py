@@ -1,0 +1,153 @@
+"""The tracker: status and counts of every segment, read account by account; every transition is stored with its time.
+
+It also notices what LinkedIn does behind our back: a segment that is gone, one that expired, one whose audience fell to
+nothing while our ledger is full. Those park until somebody chooses how to repair them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.events import Emit, Event, SegmentParked, SegmentResumed, StatusChanged, StatusSeen
+from syncd.domain.outcome import Failure, NotThere, Sunset, TokenRefused
+from syncd.domain.segment import Segment, SegmentParking, Status, documented
+from syncd.domain.settlement import NEWBORN
+from syncd.linkedin import segments as dmp
+from syncd.linkedin.caller import Caller
+from syncd.linkedin.segments import DmpSegment
+from syncd.linkedin.transport import Transport
+from syncd.store import ledger, segments
+from syncd.store.engine import Database
+from syncd.store.leases import Grant, fence
+
+_SMALLEST_AUDIENCE: Final = 300
+"""The audience a campaign needs (reference 002); a smaller one that vanishes proves nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracker:
+    """Follows the segments of one member."""
+
+    database: Database
+    grant: Grant
+    caller: Caller
+    emit: Emit
+
+    async def follow(self, bound: Sequence[Segment], moment: float) -> Failure | None:
+        """Reads and stores what LinkedIn says of segments that are bound; the failure that stopped it, if any.
+
+        `moment` is the database's time, in seconds since 1970. Raises LeaseLost, Transient.
+        """
+        by_account: dict[str, dict[int, Segment]] = defaultdict(dict)
+        for segment in bound:
+            if segment.dmp_id is not None:
+                by_account[segment.account][segment.dmp_id] = segment
+        for account, wanted in by_account.items():
+            failure = await self._account(account, wanted, moment)
+            if isinstance(failure, TokenRefused | Sunset):
+                return failure
+        return None
+
+    async def _account(self, account: str, wanted: dict[int, Segment], moment: float) -> Failure | None:
+        found: dict[int, DmpSegment] = {}
+        pages = None
+        while True:
+
+            async def page(transport: Transport, token: str) -> tuple[DmpSegment, ...] | Failure | None:
+                nonlocal pages
+                if pages is None:
+                    pages = dmp.of_account(transport, token=token, account=account)
+                got = await anext(pages, None)
+                if got is not None and not isinstance(got, tuple):
+                    pages = None  # a failure ends a listing: the next try begins anew
+                return got
+
+            answer = await self.caller.ask(page)
+            if answer is None:
+                break
+            if not isinstance(answer, tuple):
+                return answer
+            found.update((one.id, one) for one in answer if one.id in wanted)
+        for dmp_id, segment in wanted.items():
+            if dmp_id not in found:
+                await self._missing(segment, dmp_id, moment)
+        await self._store([(wanted[dmp_id], one) for dmp_id, one in found.items()], moment)
+        return None
+
+    async def _missing(self, segment: Segment, dmp_id: int, moment: float) -> None:
+        """Not in the account's list: asked for by itself before it is believed to be gone."""
+        if segment.bound_at is not None and moment - segment.bound_at < NEWBORN:
+            return
+        answer = await self.caller.ask(lambda transport, token: dmp.get(transport, token=token, dmp_id=dmp_id))
+        if isinstance(answer, NotThere) and segment.parked is None:
+            words = f"LinkedIn does not know segment {dmp_id} any more: `syncd segments recreate {segment.key}`"
+            await self._park(segment, SegmentParking.LOST, words)
+        elif isinstance(answer, DmpSegment):
+            await self._store([(segment, answer)], moment)
+
+    async def _store(self, seen: Sequence[tuple[Segment, DmpSegment]], moment: float) -> None:
+        async def work(connection: AsyncConnection) -> list[Event]:
+            await fence(connection, self.grant)
+            told: list[Event] = []
+            sizes = await ledger.sizes(connection, [segment.id for segment, one in seen if _vanished(segment, one)])
+            for segment, one in seen:
+                told += await _observed(connection, segment, one, sizes.get(segment.id, 0), moment)
+            return told
+
+        for event in await self.database.transact(work):
+            self.emit(event)
+
+    async def _park(self, segment: Segment, reason: SegmentParking, words: str) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            await fence(connection, self.grant)
+            await segments.park(connection, segment.id, reason, words)
+
+        await self.database.transact(work)
+        self.emit(SegmentParked(segment=segment.key, reason=reason.value, words=words))
+
+
+async def _observed(
+    connection: AsyncConnection, segment: Segment, one: DmpSegment, in_ledger: int, moment: float
+) -> list[Event]:
+    status = one.status or Status.BUILDING.value
+    counts = {
+        "input_count": one.input_count,
+        "matched_count": one.matched_count,
+        "audience_size": one.audience_size,
+        "ad_segment": one.destination_segment or None,
+    }
+    since = await segments.observe(connection, segment, status, counts)
+    told: list[Event] = [
+        StatusSeen(
+            segment=segment.key,
+            status=status,
+            since=since if since is not None else moment,
+            input_count=one.input_count,
+            matched_count=one.matched_count,
+            audience_size=one.audience_size,
+        )
+    ]
+    if status != segment.status:
+        known = documented(segment.status, status)
+        told.append(StatusChanged(segment=segment.key, before=segment.status, after=status, documented=known))
+    if status == Status.EXPIRED and segment.parked is None:
+        words = "LinkedIn expired and emptied this segment: choose how to repair it, then `syncd segments resume`"
+        await segments.park(connection, segment.id, SegmentParking.EXPIRED, words)
+        told.append(SegmentParked(segment=segment.key, reason=SegmentParking.EXPIRED.value, words=words))
+    elif _vanished(segment, one) and in_ledger >= _SMALLEST_AUDIENCE and segment.parked is None:
+        words = f"the audience fell to nothing while {in_ledger} stand in the ledger: LinkedIn may have purged it"
+        await segments.park(connection, segment.id, SegmentParking.PURGED, words)
+        told.append(SegmentParked(segment=segment.key, reason=SegmentParking.PURGED.value, words=words))
+    elif segment.parked is SegmentParking.LOST:
+        await segments.unpark(connection, segment.id)
+        told.append(SegmentResumed(segment=segment.key, reason=SegmentParking.LOST.value))
+    return told
+
+
+def _vanished(segment: Segment, one: DmpSegment) -> bool:
+    return (segment.audience_size or 0) >= _SMALLEST_AUDIENCE and not one.audience_size

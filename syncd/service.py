@@ -1,0 +1,311 @@
+"""The composition root: builds everything from settings, runs it in one task group, and drains it in order.
+
+The first signal drains: nothing more is taken, what is in flight is settled, leases are given back, and the probes and
+metrics close last. A second signal ends the process at once; leases and stored batches make that safe. An unexpected
+end of any task ends the process with an error, and whoever watches it starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from syncd.domain.events import Emit, Event, RequestEnded, TokenRefreshed
+from syncd.domain.outcome import Sunset, TokenRefused
+from syncd.domain.quota import quota
+from syncd.domain.segment import MemberKey, MemberParking
+from syncd.errors import BadConfiguration, Fatal, Transient
+from syncd.linkedin.auth import TokenSource
+from syncd.linkedin.caller import Caller
+from syncd.linkedin.pacing import Pacer
+from syncd.linkedin.transport import Endpoint, Observe, Transport
+from syncd.observe.health import health_app, listening, metrics_app
+from syncd.observe.logs import configure, log_events
+from syncd.observe.metrics import Metrics, watch_loop
+from syncd.pipeline import react, refresh, watch
+from syncd.pipeline.lanes import Road
+from syncd.pipeline.member import Member, Tools
+from syncd.pipeline.origin import Origin
+from syncd.pipeline.own import Ownership
+from syncd.pipeline.run import Beside, work
+from syncd.reconcile.provision import Provisioner
+from syncd.reconcile.track import Tracker
+from syncd.settings import Member as Declared
+from syncd.settings import Settings
+from syncd.store import lockfile, migrate, segments
+from syncd.store.engine import Database
+from syncd.store.leases import Grant
+from syncd.store.tokens import SealedTokens
+
+_OTHER_CALLS: Final = 300
+"""Requests a minute to everything but the streams: LinkedIn names no limit for them."""
+_PROVISION: Final = 2.0
+_log = structlog.get_logger("syncd")
+
+
+async def run(settings: Settings) -> None:
+    """Runs the daemon until a signal; returns after a clean drain.
+
+    Raises BadConfiguration for what an operator must mend, Fatal when a promise is broken.
+    """
+    configure(settings.log.format, settings.log.level)
+    metrics = Metrics(settings.linkedin.api_version, [member.key for member in settings.members])
+
+    def emit(event: Event) -> None:
+        metrics.handle(event)
+        log_events(event)
+
+    stop = _signals()
+    daemon = Daemon(settings, metrics, emit)
+    with lockfile.held(settings.database_url.get_secret_value()):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(
+                listening(metrics_app(metrics), settings.metrics.host, settings.metrics.port)
+            )
+            health = health_app(metrics, daemon.reasons)
+            await stack.enter_async_context(listening(health, settings.http.host, settings.http.port))
+            stack.push_async_callback(daemon.database.close)
+            async with asyncio.TaskGroup() as group:
+                ticking = group.create_task(watch_loop(metrics))
+                await daemon.live(stop)
+                ticking.cancel()
+
+
+def _signals() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; the second has its usual effect."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, first)
+    return stop
+
+
+@dataclass(slots=True)
+class _Enrolled:
+    """What a member needs beside what the road holds of it."""
+
+    declared: Declared
+    transport: Transport
+    tokens: TokenSource
+
+
+class Daemon:
+    """One replica."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, emit: Emit) -> None:
+        self._settings: Final = settings
+        self._metrics: Final = metrics
+        self._emit: Final = emit
+        self._stopping = False
+        self._why_not = ["starting: the database has not been reached yet"]
+        self._enrolled: dict[str, _Enrolled] = {}
+        timeout = settings.linkedin.request_timeout
+        self.database: Final = Database(
+            settings.database_url.get_secret_value(), idle_timeout=max(1.0, settings.leases.ttl * 2 / 3)
+        )
+        self._tools: Final = Tools(
+            database=self.database,
+            emit=emit,
+            monotonic=time.monotonic,
+            dice=random.random,
+            request_timeout=timeout,
+            allow_names_only=settings.users.allow_names_only,
+            origin=Origin(self.database, emit),
+        )
+
+    def reasons(self) -> list[str]:
+        """Why this replica is not ready."""
+        return ["stopping"] if self._stopping else self._why_not
+
+    async def live(self, stop: asyncio.Event) -> None:
+        """Waits for a schema that fits, works until `stop`, drains."""
+        if not await self._usable(stop):
+            return
+        await self._declare()
+        async with self._members():
+            ownership = self._ownership()
+            async with asyncio.TaskGroup() as group:
+                hint = asyncio.Event()
+                loops = [
+                    group.create_task(
+                        watch.poll(lambda: ownership.owned, self._tools, self._settings.outbox.poll_interval, hint)
+                    ),
+                    group.create_task(watch.measure(lambda: ownership.owned, self._tools)),
+                    group.create_task(watch.prune(lambda: ownership.owned, self._tools)),
+                ]
+                self._why_not = []
+                _log.info("ready", replica=ownership.replica, members=len(ownership.members))
+                waiting = group.create_task(self._say_stopping(stop))
+                await ownership.run(stop)
+                for loop in (*loops, waiting):
+                    loop.cancel()
+        _log.info("stopped")
+
+    async def _say_stopping(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping = True
+        _log.info("stopping", deadline=self._settings.shutdown.deadline)
+
+    async def _usable(self, stop: asyncio.Event) -> bool:
+        """Waits, unready and with one clear line, for the database and a schema that fits; false when stopped before."""
+        said = ""
+        while not stop.is_set():
+            try:
+                await migrate.usable(self.database)
+            except (Transient, Fatal) as error:
+                self._why_not = [str(error)]
+                if str(error) != said:
+                    said = str(error)
+                    _log.warning("waiting", why=said)
+            else:
+                return True
+            try:
+                async with asyncio.timeout(1.0):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+        return False
+
+    async def _declare(self) -> None:
+        people = {member.key: member.application for member in self._settings.members}
+        wanted = [
+            segments.Declared(key=s.key, name=s.name, kind=s.kind, account=s.account, member=s.member)
+            for s in self._settings.segments
+        ]
+        problems = await self.database.transact(lambda c: segments.declare(c, people, wanted, declared=True))
+        for problem in problems:
+            if "stays one" in problem:
+                raise BadConfiguration(problem)
+            _log.warning("declared", problem=problem)
+
+    @asynccontextmanager
+    async def _members(self) -> AsyncIterator[None]:
+        """A transport and a token source for every member, open as long as the block."""
+        linkedin = self._settings.linkedin
+        endpoint = Endpoint(
+            base_url=linkedin.base_url,
+            oauth_url=linkedin.oauth_url,
+            allowed_hosts=linkedin.allowed_hosts,
+            api_version=linkedin.api_version,
+            request_timeout=linkedin.request_timeout,
+            proxy=linkedin.proxy.get_secret_value() if linkedin.proxy else None,
+            ca_file=linkedin.ca_file,
+        )
+        keys = [key.get_secret_value() for key in self._settings.secret_keys]
+        async with AsyncExitStack() as stack:
+            for member in self._settings.members:
+                transport = await stack.enter_async_context(Transport(endpoint, observe=self._observer(member.key)))
+                vault = SealedTokens(self.database, member.key, keys) if keys else None
+                tokens = TokenSource(
+                    access_token_file=member.access_token_file,
+                    refresh_token_file=member.refresh_token_file,
+                    client_id=member.client_id,
+                    client_secret_file=member.client_secret_file,
+                    vault=vault,
+                    transport=transport,
+                    wall=time.time,
+                    sleep=asyncio.sleep,
+                )
+                self._enrolled[member.key] = _Enrolled(member, transport, tokens)
+            yield
+
+    def _observer(self, member: str) -> Observe:
+        def observed(resource: str, status: int, seconds: float) -> None:
+            self._emit(RequestEnded(member=member, resource=resource, status=status, seconds=seconds))
+
+        return observed
+
+    def _ownership(self) -> Ownership:
+        replica = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        members = [MemberKey(member.key) for member in self._settings.members]
+        return Ownership(replica, members, self._settings.leases.ttl, self._enrol, self._work, self._tools)
+
+    def _enrol(self, grant: Grant) -> Member:
+        enrolled = self._enrolled[grant.member]
+        limits = self._settings.limits
+        hold = self._tools.request_timeout
+        return Member(
+            key=grant.member,
+            application=enrolled.declared.application,
+            grant=grant,
+            transport=enrolled.transport,
+            tokens=enrolled.tokens,
+            roads={name: Road(name, time.monotonic) for name in ("users", "companies")},
+            pacers={
+                "users": Pacer(quota(limits.users_per_minute), hold=hold),
+                "companies": Pacer(quota(limits.companies_per_minute), hold=hold),
+            },
+            trusted_until=0.0,
+        )
+
+    async def _work(self, member: Member, stop: asyncio.Event) -> bool:
+        caller = Caller(
+            member.transport,
+            member.tokens,
+            Pacer(quota(_OTHER_CALLS), hold=self._tools.request_timeout),
+            may_call=lambda: member.may_send(time.monotonic()),
+            sleep=asyncio.sleep,
+            dice=random.random,
+        )
+        beside = (self._provisioning(member, caller), self._tracking(member, caller))
+        try:
+            return await work(member, self._tools, beside, stop, lambda: self._settings.shutdown.deadline)
+        finally:
+            keys = [lane.segment.key for lane in member.lanes()]
+            self._metrics.forget_member(member.key, keys)
+
+    def _provisioning(self, member: Member, caller: Caller) -> Beside:
+        provisioner = Provisioner(
+            database=self.database,
+            grant=member.grant,
+            caller=caller,
+            emit=self._emit,
+            instance=self._settings.instance,
+            source_platform=self._settings.linkedin.source_platform or "",
+            request_timeout=self._tools.request_timeout,
+            is_idle=lambda segment: member.roads[segment.resource].put(segment).is_idle,
+        )
+
+        async def provision() -> None:
+            for binding in await refresh.refresh(member, self._tools):
+                if member.trusts(time.monotonic()):
+                    await provisioner.carry_out(binding)
+            await refresh.refresh(member, self._tools)
+            await asyncio.sleep(_PROVISION)
+
+        return provision
+
+    def _tracking(self, member: Member, caller: Caller) -> Beside:
+        tracker = Tracker(database=self.database, grant=member.grant, caller=caller, emit=self._emit)
+
+        async def track() -> None:
+            async with self.database.read() as connection:
+                bindings, moment = await segments.of_members(connection, [member.key])
+            failure = await tracker.follow([binding.segment for binding in bindings], moment)
+            if isinstance(failure, TokenRefused):
+                await react.park_member(member, self._tools, MemberParking.TOKEN, failure.words)
+            elif isinstance(failure, Sunset):
+                await react.park_member(member, self._tools, MemberParking.VERSION, failure.words)
+            ends = member.tokens.ends
+            self._emit(TokenRefreshed(member=member.key, access_ends=ends[0], refresh_ends=ends[1]))
+            await asyncio.sleep(self._settings.tracker.interval)
+
+        return track

@@ -1,0 +1,13 @@
+"""What an operator may set, read once at start and frozen from then on.
+
+The environment (`SYNCD_*`, nested with `__`) stands over one YAML file. Whatever is unknown, wrong or missing ends the
+start with one line that names every problem, and no secret's value.
+"""
+
+from __future__ import annotations
+
+from syncd.settings.catalogue import Described, describe
+from syncd.settings.models import Linkedin, Member, Segment, Settings
+from syncd.settings.reading import DEFAULT_FILE, load
+
+__all__ = ["DEFAULT_FILE", "Described", "Linkedin", "Member", "Segment", "Settings", "describe", "load"]

@@ -1,0 +1,96 @@
+"""What intake keeps about itself in a segment's row: how far it came, and whether it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import bindparam, case, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.store.tables import segments, source
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The source epoch and why it is parked, the highest id taken, whether subjects were ever named, crashes counted."""
+
+    epoch: int
+    parked: str | None
+    high_water: int
+    has_subjects: bool
+    crashes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """Intakes begun and not ended, this one included; the row named before the last one; the last row to watch."""
+
+    crashes: int
+    suspect: int | None
+    suspects_until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Careful:
+    """Rows go one at a time; the one that was put aside just now, if any."""
+
+    quarantined: int | None
+
+
+_MARK: Final = select(
+    source.c.epoch, source.c.parked_words, segments.c.high_water, segments.c.has_subjects, segments.c.intake_crashes
+).where(source.c.id == 1, segments.c.id == bindparam("segment"))
+
+
+async def mark(connection: AsyncConnection, segment_id: int) -> Mark:
+    row = (await connection.execute(_MARK, {"segment": segment_id})).one()
+    return Mark(row.epoch, row.parked_words, row.high_water, row.has_subjects, row.intake_crashes)
+
+
+_ARM: Final = (
+    update(segments)
+    .where(segments.c.id == bindparam("segment"))
+    .values(intake_crashes=segments.c.intake_crashes + 1)
+    .returning(segments.c.intake_crashes, segments.c.suspect_id, segments.c.suspects_until)
+)
+
+
+async def arm(connection: AsyncConnection, segment_id: int) -> Armed:
+    """Counts one more intake that has begun; committed before the first row is looked at."""
+    row = (await connection.execute(_ARM, {"segment": segment_id})).one()
+    return Armed(row.intake_crashes, row.suspect_id, row.suspects_until)
+
+
+async def suspect(connection: AsyncConnection, segment_id: int, row: int, until: int) -> None:
+    """Names the row that is looked at next."""
+    await connection.execute(
+        update(segments).where(segments.c.id == segment_id).values(suspect_id=row, suspects_until=until)
+    )
+
+
+async def calm(connection: AsyncConnection, segment_id: int) -> None:
+    """Every row that could have been the killer is through: rows go by the thousand again, this intake counted as begun."""
+    await connection.execute(
+        update(segments)
+        .where(segments.c.id == segment_id)
+        .values(suspect_id=None, suspects_until=None, intake_crashes=1)
+    )
+
+
+_ENDED: Final = (
+    update(segments)
+    .where(segments.c.id == bindparam("segment"))
+    .values(
+        high_water=case((segments.c.high_water < bindparam("taken"), bindparam("taken")), else_=segments.c.high_water),
+        intake_crashes=bindparam("crashes"),
+        suspect_id=None,
+        has_subjects=or_(segments.c.has_subjects, bindparam("subjects")),
+    )
+)
+
+
+async def ended(connection: AsyncConnection, segment_id: int, highest: int, *, crashes: int, subjects: bool) -> None:
+    """In the transaction that took the rows: the highest id, and crashes as they count from now on."""
+    given = {"segment": segment_id, "taken": highest, "crashes": crashes, "subjects": subjects}
+    await connection.execute(_ENDED, given)

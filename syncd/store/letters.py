@@ -1,0 +1,121 @@
+"""Dead letters that go again, and re-assertions that are due."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.batch import MOST_ELEMENTS, Element, pack_keys, unpack_element, unpack_keys
+from syncd.store.tables import batches, dead_letters, later, ledger, now, reassertions
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Identities whose last state goes out once more, and the promises that said so."""
+
+    promises: tuple[int, ...]
+    identities: set[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    id: int
+    batch: int | None
+    element: Element
+
+
+async def due(connection: AsyncConnection, segment_id: int) -> Due | None:
+    """The oldest promises that are due, up to the size of one batch."""
+    statement = (
+        select(reassertions.c.id, reassertions.c.identities)
+        .where(reassertions.c.segment_id == segment_id, reassertions.c.due_at <= now())
+        .order_by(reassertions.c.id)
+        .limit(16)
+    )
+    promises: list[int] = []
+    identities: set[bytes] = set()
+    for number, packed in await connection.execute(statement):
+        more = unpack_keys(packed)
+        if promises and len(identities) + len(more) > MOST_ELEMENTS:
+            break
+        promises.append(number)
+        identities.update(more)
+    return Due(tuple(promises), identities) if promises else None
+
+
+async def due_segments(connection: AsyncConnection, segment_ids: Sequence[int]) -> set[int]:
+    """The segments that have a promise that is due."""
+    statement = (
+        select(reassertions.c.segment_id)
+        .where(reassertions.c.segment_id.in_(segment_ids), reassertions.c.due_at <= now())
+        .distinct()
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
+async def wanted_segments(connection: AsyncConnection, segment_ids: Sequence[int]) -> set[int]:
+    """The segments that have dead letters an operator wants to go again."""
+    statement = (
+        select(dead_letters.c.segment_id)
+        .where(dead_letters.c.segment_id.in_(segment_ids), dead_letters.c.retry, dead_letters.c.element.is_not(None))
+        .distinct()
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
+async def done(connection: AsyncConnection, kept: Due) -> None:
+    await connection.execute(delete(reassertions).where(reassertions.c.id.in_(kept.promises)))
+
+
+async def replay(connection: AsyncConnection, segment_id: int) -> int:
+    """Promises every identity that a segment holds to go out again at once: its DMP segment is a new, empty one.
+
+    Returns how many.
+    """
+    last = b""
+    total = 0
+    while True:
+        statement = (
+            select(ledger.c.identity)
+            .where(ledger.c.segment_id == segment_id, ledger.c.identity > last, ledger.c.present)
+            .order_by(ledger.c.identity)
+            .limit(MOST_ELEMENTS)
+        )
+        page = list((await connection.execute(statement)).scalars())
+        if not page:
+            return total
+        await connection.execute(
+            insert(reassertions).values(segment_id=segment_id, due_at=later(0.0), identities=pack_keys(page))
+        )
+        last = page[-1]
+        total += len(page)
+
+
+async def wanted(connection: AsyncConnection, segment_id: int) -> list[Letter]:
+    """The oldest dead letters that go again, up to the size of one batch."""
+    statement = (
+        select(dead_letters.c.id, dead_letters.c.batch_id, dead_letters.c.element)
+        .where(dead_letters.c.segment_id == segment_id, dead_letters.c.retry, dead_letters.c.element.is_not(None))
+        .order_by(dead_letters.c.id)
+        .limit(MOST_ELEMENTS)
+    )
+    rows = await connection.execute(statement)
+    return [Letter(number, batch, unpack_element(packed)) for number, batch, packed in rows]
+
+
+_UNCOUNT: Final = (
+    update(batches).where(batches.c.id == bindparam("batch")).values(rows_dead=batches.c.rows_dead - bindparam("fewer"))
+)
+
+
+async def exhume(connection: AsyncConnection, letters: Sequence[Letter]) -> None:
+    """Takes letters back; their rows are counted again by the batch they go in now."""
+    await connection.execute(delete(dead_letters).where(dead_letters.c.id.in_([letter.id for letter in letters])))
+    fewer = Counter(letter.batch for letter in letters if letter.batch is not None and letter.element.decides)
+    if fewer:
+        await connection.execute(_UNCOUNT, [{"batch": batch, "fewer": count} for batch, count in sorted(fewer.items())])

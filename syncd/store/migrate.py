@@ -1,0 +1,78 @@
+"""The schema: bringing it up to date, and whether this code can work with the one that is there.
+
+Migrations expand first and contract later, so that pods of two versions overlap in an upgrade: a schema newer than the
+code is fine as long as it says that it still works for it.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.errors import Fatal
+from syncd.store.engine import Database, unbroken
+from syncd.store.tables import schema_state
+
+NEEDED: Final = 1
+"""The schema version this code needs; the newest migration leaves at least this one behind."""
+_LOCK: Final = 0x73796E6364
+"""Advisory lock of the one migrator ("syncd")."""
+
+
+def scripts() -> Path:
+    """Where the migrations are: inside an installed package, beside the package in a checkout."""
+    packaged = Path(str(resources.files("syncd"))) / "migrations"
+    return packaged if packaged.is_dir() else packaged.parent.parent / "migrations"
+
+
+async def upgrade(url: str) -> None:
+    """Runs every migration that is missing. One migrator at a time; safe to repeat."""
+    database = Database(url, pool_size=2, statement_timeout=3600.0, idle_timeout=3600.0)
+    try:
+        async with database.engine.connect() as connection:
+            if database.is_postgresql:
+                await connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
+                await connection.execute(text("create schema if not exists syncd"))
+                await connection.execute(text("set lock_timeout = '5s'"))
+                await connection.commit()
+            await unbroken(connection.run_sync(_run))
+            await connection.commit()
+            if database.is_postgresql:
+                await connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
+    finally:
+        await database.close()
+
+
+def _run(connection: object) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(scripts()))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+async def problem(connection: AsyncConnection) -> str | None:
+    """Why this code cannot work with the schema, as a sentence that says what to do; None if it can."""
+    try:
+        row = (await connection.execute(select(schema_state).where(schema_state.c.id == 1))).one_or_none()
+    except DBAPIError:
+        return "the database has no schema of syncd's yet: run `syncd migrate`"
+    if row is None or row.version < NEEDED:
+        return f"the schema is version {row.version if row else 0} and this syncd needs {NEEDED}: run `syncd migrate`"
+    if row.works_for > NEEDED:
+        return f"the schema works for syncd of schema {row.works_for} and later, this one is {NEEDED}: deploy the newer syncd"
+    return None
+
+
+async def usable(database: Database) -> None:
+    """Raises Fatal with a sentence if the schema does not fit."""
+    async with database.read() as connection:
+        words = await problem(connection)
+    if words:
+        raise Fatal(words)

@@ -1,0 +1,111 @@
+"""The outbox as syncd reads it: which segments have rows, and taking the oldest of one.
+
+Readers never use an `id >` cursor, for it would lose late commits: rows leave only by being taken, by the one owner of
+their segment's member.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Text, bindparam, case, cast, delete, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql import Select
+from sqlalchemy.sql.dml import ReturningDelete
+
+from syncd.domain.batch import MOST_PAYLOAD
+from syncd.domain.change import Change
+from syncd.store.tables import epoch, now, outbox
+
+_SMALL: Final = 1_500
+"""Bytes up to which a stored payload is neither compressed nor moved out of line, so that its stored size is its size."""
+
+
+async def waiting(connection: AsyncConnection) -> set[str]:
+    """The keys of all segments that have rows: one hop through the index per key, however many rows there are."""
+    first = select(func.min(outbox.c.segment_key).label("key"))
+    hop = first.cte("hop", recursive=True)
+    following = select(func.min(outbox.c.segment_key)).where(outbox.c.segment_key > hop.c.key).scalar_subquery()
+    hop = hop.union_all(select(following).where(hop.c.key.is_not(None)))
+    rows = await connection.execute(select(hop.c.key).where(hop.c.key.is_not(None)))
+    return set(rows.scalars())
+
+
+async def take(connection: AsyncConnection, segment: str, most: int) -> list[Change]:
+    """Deletes and returns the oldest rows of a segment, in the order of their ids: at most `most`, and at most 4 MiB of
+    payload unless the first row alone is larger.
+    """
+    postgresql = connection.dialect.name == "postgresql"
+    statement = _TAKE_POSTGRESQL if postgresql else _TAKE_SQLITE
+    rows = await connection.execute(statement, {"segment": segment, "most": most})
+    changes = [Change(*row) for row in rows]
+    changes.sort(key=_by_id)
+    return changes
+
+
+async def oldest(connection: AsyncConnection, segment: str, most: int) -> list[int]:
+    """The ids of the oldest rows of a segment, without taking them."""
+    statement = select(outbox.c.id).where(outbox.c.segment_key == segment).order_by(outbox.c.id).limit(most)
+    return list((await connection.execute(statement)).scalars())
+
+
+async def remove(connection: AsyncConnection, segment: str, row: int) -> bool:
+    """Takes one row out unread; whether it was there."""
+    gone = await connection.execute(
+        delete(outbox).where(outbox.c.segment_key == segment, outbox.c.id == row).returning(outbox.c.id)
+    )
+    return gone.one_or_none() is not None
+
+
+async def pending(connection: AsyncConnection) -> list[tuple[str, int, float]]:
+    """Each key with its number of rows and the age in seconds of its oldest, for metrics."""
+    age = epoch(now()) - epoch(func.min(outbox.c.created_at))
+    statement = select(outbox.c.segment_key, func.count(), age).group_by(outbox.c.segment_key)
+    rows = await connection.execute(statement)
+    return [(key, count, max(0.0, seconds)) for key, count, seconds in rows]
+
+
+def _by_id(change: Change) -> int:
+    return change.id
+
+
+def _returned(payload: Any) -> tuple[Any, ...]:
+    return (outbox.c.id, outbox.c.action, outbox.c.subject_id, payload, epoch(outbox.c.created_at))
+
+
+def _within(position: Any, size: Any) -> Select[Any]:
+    """The positions of the oldest rows whose payload fits, the first one always."""
+    oldest_rows = (
+        select(position.label("place"), outbox.c.id, size.label("size"))
+        .where(outbox.c.segment_key == bindparam("segment"))
+        .order_by(outbox.c.id)
+        .limit(bindparam("most"))
+        .subquery("oldest")
+    )
+    weighed = select(
+        oldest_rows.c.place,
+        func.sum(oldest_rows.c.size).over(order_by=oldest_rows.c.id, rows=(None, 0)).label("total"),
+        func.row_number().over(order_by=oldest_rows.c.id).label("number"),
+    ).subquery("weighed")
+    return select(weighed.c.place).where((weighed.c.total <= MOST_PAYLOAD) | (weighed.c.number == 1))
+
+
+def _take_postgresql() -> ReturningDelete[Any]:
+    stored = func.pg_column_size(outbox.c.payload)
+    size = case((stored < _SMALL, stored), else_=func.octet_length(cast(outbox.c.payload, Text)))
+    place: Any = literal_column("syncd.outbox.ctid")
+    found = func.array(_within(place, size).scalar_subquery())
+    return delete(outbox).where(place == func.any(found)).returning(*_returned(cast(outbox.c.payload, Text)))
+
+
+def _take_sqlite() -> ReturningDelete[Any]:
+    size = func.length(cast(outbox.c.payload, Text))
+    return (
+        delete(outbox)
+        .where(outbox.c.id.in_(_within(outbox.c.id, size)))
+        .returning(*_returned(cast(outbox.c.payload, Text)))
+    )
+
+
+_TAKE_POSTGRESQL: Final = _take_postgresql()
+_TAKE_SQLITE: Final = _take_sqlite()

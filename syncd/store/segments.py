@@ -1,0 +1,250 @@
+"""Segments and members as rows: what configuration declares, where each is bound at LinkedIn, what parks it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.change import Kind
+from syncd.domain.segment import MemberKey, MemberParking, Segment, SegmentKey, SegmentParking, documented
+from syncd.store.tables import (
+    batches,
+    dead_letters,
+    epoch,
+    ledger,
+    members,
+    now,
+    reassertions,
+    segments,
+    subjects,
+    transitions,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A segment as configuration or an operator declares it."""
+
+    key: str
+    name: str
+    kind: str
+    account: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """What provisioning needs to know of a segment: whether its creation was intended, what to overlook, what was asked."""
+
+    segment: Segment
+    intended: bool
+    intended_seconds_ago: float
+    ignored: tuple[int, ...]
+    order: str | None
+
+
+_COLUMNS: Final = (
+    segments.c.id,
+    segments.c.key,
+    segments.c.name,
+    segments.c.kind,
+    segments.c.account,
+    segments.c.member,
+    segments.c.dmp_id,
+    epoch(segments.c.bound_at).label("bound_at"),
+    segments.c.parked,
+    segments.c.parked_words,
+    segments.c.paused,
+    segments.c.high_water,
+    segments.c.has_subjects,
+    segments.c.status,
+    epoch(segments.c.status_seen_at).label("status_seen_at"),
+    epoch(segments.c.status_since).label("status_since"),
+    segments.c.audience_size,
+    segments.c.order_given,
+    segments.c.ignored_dmp_ids,
+    epoch(segments.c.create_intended_at).label("intended_at"),
+    epoch(now()).label("moment"),
+)
+
+
+def _segment(row: Any) -> Segment:
+    return Segment(
+        id=row.id,
+        key=SegmentKey(row.key),
+        name=row.name,
+        kind=Kind(row.kind),
+        account=row.account,
+        member=MemberKey(row.member),
+        dmp_id=row.dmp_id,
+        bound_at=row.bound_at,
+        parked=SegmentParking(row.parked) if row.parked else None,
+        parked_words=row.parked_words,
+        paused=row.paused,
+        high_water=row.high_water,
+        has_subjects=row.has_subjects,
+        status=row.status,
+        status_seen_at=row.status_seen_at,
+        status_since=row.status_since,
+        audience_size=row.audience_size,
+    )
+
+
+async def of_members(connection: AsyncConnection, keys: Collection[str]) -> tuple[list[Binding], float]:
+    """The segments bound to some members, and the database's time."""
+    rows = (
+        await connection.execute(select(*_COLUMNS).where(segments.c.member.in_(keys)).order_by(segments.c.key))
+    ).all()
+    moment = float((await connection.execute(select(epoch(now())))).scalar_one())
+    return [_binding(row) for row in rows], moment
+
+
+async def find(connection: AsyncConnection, key: str) -> Binding | None:
+    row = (await connection.execute(select(*_COLUMNS).where(segments.c.key == key))).one_or_none()
+    return _binding(row) if row is not None else None
+
+
+async def keys(connection: AsyncConnection) -> set[str]:
+    return set((await connection.execute(select(segments.c.key))).scalars())
+
+
+def _binding(row: Any) -> Binding:
+    return Binding(
+        segment=_segment(row),
+        intended=row.intended_at is not None,
+        intended_seconds_ago=row.moment - row.intended_at if row.intended_at is not None else 0.0,
+        ignored=tuple(msgspec.json.decode(row.ignored_dmp_ids, type=list[int])),
+        order=row.order_given,
+    )
+
+
+async def declare(
+    connection: AsyncConnection, people: dict[str, str], wanted: Sequence[Declared], *, declared: bool
+) -> list[str]:
+    """Makes members (key → application) and segments known. A segment's member changes only while no batch is open; its
+    kind and account never do. What could not be changed is returned as sentences.
+    """
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    if people:
+        made = dialect.insert(members)
+        made = made.on_conflict_do_update(index_elements=["key"], set_={"application": made.excluded.application})
+        await connection.execute(made, [{"key": key, "application": app} for key, app in sorted(people.items())])
+    if not wanted:
+        return []
+    known = {
+        row.key: row
+        for row in await connection.execute(select(segments).where(segments.c.key.in_([w.key for w in wanted])))
+    }
+    busy = set(
+        (
+            await connection.execute(
+                select(batches.c.segment_id).where(
+                    batches.c.open, batches.c.segment_id.in_([row.id for row in known.values()])
+                )
+            )
+        ).scalars()
+    )
+    problems: list[str] = []
+    for segment in wanted:
+        row = known.get(segment.key)
+        if row is None:
+            await connection.execute(insert(segments).values(**_values(segment), declared=declared))
+            continue
+        if (row.kind, row.account) != (segment.kind, segment.account):
+            problems.append(
+                f"segment {segment.key} is a {row.kind} segment of {row.account} and stays one: give the new one a new key"
+            )
+            continue
+        member = segment.member
+        if row.member != member and row.id in busy:
+            problems.append(f"segment {segment.key} stays with member {row.member} while it has open batches")
+            member = row.member
+        await connection.execute(
+            update(segments).where(segments.c.id == row.id).values(name=segment.name, member=member, declared=declared)
+        )
+    return problems
+
+
+def _values(segment: Declared) -> dict[str, Any]:
+    return {
+        "key": segment.key,
+        "name": segment.name,
+        "kind": segment.kind,
+        "account": segment.account,
+        "member": segment.member,
+    }
+
+
+async def change(connection: AsyncConnection, segment_id: int, **values: Any) -> None:
+    """Sets columns of one segment."""
+    await connection.execute(update(segments).where(segments.c.id == segment_id).values(**values))
+
+
+async def park(connection: AsyncConnection, segment_id: int, reason: SegmentParking, words: str) -> None:
+    await change(connection, segment_id, parked=reason.value, parked_words=words[:500], parked_at=now())
+
+
+async def unpark(connection: AsyncConnection, segment_id: int) -> None:
+    await change(connection, segment_id, parked=None, parked_words="", parked_at=None)
+
+
+async def park_member(connection: AsyncConnection, member: str, reason: MemberParking | None, words: str = "") -> None:
+    """Parks a member, or lets it go on when there is no reason."""
+    values = {
+        "parked": reason.value if reason else None,
+        "parked_words": words[:500],
+        "parked_at": now() if reason else None,
+    }
+    await connection.execute(update(members).where(members.c.key == member).values(**values))
+
+
+async def bind(
+    connection: AsyncConnection, segment: Segment, dmp_id: int, *, bound_at: float | None, ad_segment: str | None
+) -> None:
+    """Binds a segment to its DMP segment; `bound_at` is when LinkedIn made that, now if it is None."""
+    made = now() if bound_at is None else bound_at
+    await change(connection, segment.id, dmp_id=dmp_id, bound_at=made, ad_segment=ad_segment, order_given=None)
+    await unpark(connection, segment.id)
+
+
+async def observe(
+    connection: AsyncConnection, segment: Segment, status: str, counts: Mapping[str, object]
+) -> float | None:
+    """Stores what LinkedIn says of a segment, and the transition if its status changed; since when it has the status."""
+    values: dict[str, Any] = {"status": status, "status_seen_at": now(), **counts}
+    since = segment.status_since
+    if status != segment.status:
+        values["status_since"] = now()
+        row = {
+            "segment_id": segment.id,
+            "from_status": segment.status,
+            "to_status": status,
+            "documented": documented(segment.status, status),
+        }
+        await connection.execute(insert(transitions).values(at=now(), **row))
+        since = None
+    await change(connection, segment.id, **values)
+    return since
+
+
+async def forget(connection: AsyncConnection, segment_id: int) -> None:
+    """Deletes a segment and everything about it but what stands in the outbox."""
+    for table in (batches, ledger, subjects, dead_letters, reassertions, transitions):
+        await connection.execute(delete(table).where(table.c.segment_id == segment_id))
+    await connection.execute(delete(segments).where(segments.c.id == segment_id))
+
+
+async def member_states(
+    connection: AsyncConnection, keys: Collection[str]
+) -> dict[str, tuple[str, bool, str | None, str]]:
+    """Each member's application, whether it is paused, why it is parked and in whose words."""
+    m = members.c
+    statement = select(m.key, m.application, m.paused, m.parked, m.parked_words).where(m.key.in_(keys))
+    rows = await connection.execute(statement)
+    return {key: (application, paused, parked, words) for key, application, paused, parked, words in rows}

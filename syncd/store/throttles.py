@@ -1,0 +1,69 @@
+"""Waits that outlive a process: until when a resource pauses for a member, or for a whole application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.outcome import Scope
+from syncd.store.tables import epoch, later, now, throttles
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`seconds` are left until the next request may go; `in_a_row` counts the 429s that led here."""
+
+    application: str
+    member: str
+    resource: str
+    scope: Scope
+    in_a_row: int
+    seconds: float
+
+
+async def remember(connection: AsyncConnection, wait: Wait) -> None:
+    """Stores a wait; it never shortens one that is longer."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement: Any = dialect.insert(throttles).values(
+        application=wait.application,
+        member=wait.member,
+        resource=wait.resource,
+        scope=wait.scope.value,
+        in_a_row=wait.in_a_row,
+        not_before=later(wait.seconds),
+    )
+    new = statement.excluded
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["application", "member", "resource"],
+            set_={"scope": new.scope, "in_a_row": new.in_a_row, "not_before": new.not_before},
+            where=throttles.c.not_before < new.not_before,
+        )
+    )
+
+
+async def forget(connection: AsyncConnection, application: str, member: str, resource: str) -> None:
+    """After a success nothing waits any more."""
+    await connection.execute(
+        delete(throttles).where(
+            throttles.c.application == application,
+            throttles.c.member.in_([member, ""]),
+            throttles.c.resource == resource,
+        )
+    )
+
+
+async def of(connection: AsyncConnection, application: str, member: str) -> list[Wait]:
+    """The waits that hold for a member, its application's included."""
+    t = throttles.c
+    statement = select(
+        t.application, t.member, t.resource, t.scope, t.in_a_row, (epoch(t.not_before) - epoch(now())).label("seconds")
+    ).where(t.application == application, or_(t.member == member, t.member == ""))
+    return [
+        Wait(row.application, row.member, row.resource, Scope(row.scope), row.in_a_row, row.seconds)
+        for row in await connection.execute(statement)
+    ]
