@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum, IntFlag, StrEnum
+from enum import IntEnum, StrEnum
 from itertools import accumulate
 from typing import Final, NewType
 
@@ -25,7 +25,9 @@ MOST_PAYLOAD: Final = 4 * 1024 * 1024
 """Bytes of outbox payload taken at once."""
 
 
-class Flag(IntFlag):
+class Flag(IntEnum):
+    """Bits of `Element.flags`."""
+
     NONE = 0
     ANONYMOUS = 1
     """Decided by a row without a subject."""

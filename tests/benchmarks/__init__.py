@@ -1,0 +1,1 @@
+"""Benchmarks: real processes, a durable PostgreSQL, the sandbox. They fail on wrong results, never on time."""
