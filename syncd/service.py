@@ -22,7 +22,7 @@ from typing import Final
 
 import structlog
 
-from syncd.domain.events import Emit, Event, RequestEnded, TokenRefreshed
+from syncd.domain.events import DatabaseFailed, Emit, Event, RequestEnded, TokenRefreshed
 from syncd.domain.outcome import Sunset, TokenRefused
 from syncd.domain.quota import quota
 from syncd.domain.segment import MemberKey, MemberParking
@@ -44,7 +44,7 @@ from syncd.reconcile.provision import Provisioner
 from syncd.reconcile.track import Tracker
 from syncd.settings import Member as Declared
 from syncd.settings import Settings
-from syncd.store import lockfile, migrate, segments
+from syncd.store import lockfile, migrate, notices, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
 from syncd.store.tokens import SealedTokens
@@ -52,6 +52,7 @@ from syncd.store.tokens import SealedTokens
 _OTHER_CALLS: Final = 300
 """Requests a minute to everything but the streams: LinkedIn names no limit for them."""
 _PROVISION: Final = 2.0
+_LISTEN_AGAIN: Final = 5.0
 _log = structlog.get_logger("syncd")
 
 
@@ -155,6 +156,8 @@ class Daemon:
                     group.create_task(watch.measure(lambda: ownership.owned, self._tools)),
                     group.create_task(watch.prune(lambda: ownership.owned, self._tools)),
                 ]
+                if self._settings.outbox.notify and self.database.is_postgresql:
+                    loops.append(group.create_task(self._listen(hint)))
                 self._why_not = []
                 _log.info("ready", replica=ownership.replica, members=len(ownership.members))
                 waiting = group.create_task(self._say_stopping(stop))
@@ -162,6 +165,15 @@ class Daemon:
                 for loop in (*loops, waiting):
                     loop.cancel()
         _log.info("stopped")
+
+    async def _listen(self, hint: asyncio.Event) -> None:
+        """Notifications are a hint only: while there are none, polling does the work."""
+        while True:
+            try:
+                await notices.listen(self.database, hint, lambda: _log.info("listening", channel=notices.CHANNEL))
+            except Transient as error:
+                self._emit(DatabaseFailed(where="listening", words=str(error)))
+            await asyncio.sleep(_LISTEN_AGAIN)
 
     async def _say_stopping(self, stop: asyncio.Event) -> None:
         await stop.wait()

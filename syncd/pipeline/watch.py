@@ -36,6 +36,7 @@ async def poll(owned: Owned, tools: Tools, interval: float, hint: asyncio.Event)
     unknown: frozenset[str] = frozenset()
     failures = 0
     while True:
+        hint.clear()
         try:
             async with tools.database.read() as connection:
                 keys = await outbox.waiting(connection)
@@ -49,7 +50,6 @@ async def poll(owned: Owned, tools: Tools, interval: float, hint: asyncio.Event)
             tools.origin.doubt()
             tools.emit(DatabaseFailed(where="poll", words=str(error)))
             await asyncio.sleep(DATABASE.wait(failures, tools.dice))
-        hint.clear()
         await wait_for(hint, interval)
 
 

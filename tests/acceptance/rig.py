@@ -153,9 +153,10 @@ class Rig:
             **more,
         }
 
-    async def daemon(self, **more: str) -> Process:
-        """Starts `syncd run` and waits until it says that it is ready."""
-        process = await self.start("daemon", ["-c", "import asyncio; from syncd import service; from syncd.settings import load; asyncio.run(service.run(load()))"], self.environment(**more))
+    async def daemon(self, prelude: str = "", **more: str) -> Process:
+        """Starts `syncd run` and waits until it says that it is ready; `prelude` is Python run in it beforehand."""
+        program = f"{prelude}\nfrom syncd.cli import main\nmain()"
+        process = await self.start("daemon", ["-c", program, "run"], self.environment(**more))
         await self.wait_until(lambda: bool(process.events("ready")), "the daemon is ready", process)
         return process
 
