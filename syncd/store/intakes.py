@@ -38,9 +38,13 @@ class Careful:
     quarantined: int | None
 
 
-_MARK: Final = select(
-    source.c.epoch, source.c.parked_words, segments.c.high_water, segments.c.has_subjects, segments.c.intake_crashes
-).where(source.c.id == 1, segments.c.id == bindparam("segment"))
+_MARK: Final = (
+    select(
+        source.c.epoch, source.c.parked_words, segments.c.high_water, segments.c.has_subjects, segments.c.intake_crashes
+    )
+    .select_from(segments.join(source, source.c.id == 1))
+    .where(segments.c.id == bindparam("segment"))
+)
 
 
 async def mark(connection: AsyncConnection, segment_id: int) -> Mark:
