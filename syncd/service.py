@@ -151,7 +151,13 @@ class Daemon:
                 hint = asyncio.Event()
                 loops = [
                     group.create_task(
-                        watch.poll(lambda: ownership.owned, self._tools, self._settings.outbox.poll_interval, hint)
+                        watch.poll(
+                            lambda: ownership.owned,
+                            self._tools,
+                            self._settings.outbox.poll_interval,
+                            hint,
+                            self._reached,
+                        )
                     ),
                     group.create_task(watch.measure(lambda: ownership.owned, self._tools)),
                     group.create_task(watch.prune(lambda: ownership.owned, self._tools)),
@@ -165,6 +171,9 @@ class Daemon:
                 for loop in (*loops, waiting):
                     loop.cancel()
         _log.info("stopped")
+
+    def _reached(self, trouble: str) -> None:
+        self._why_not = [trouble] if trouble else []
 
     async def _listen(self, hint: asyncio.Event) -> None:
         """Notifications are a hint only: while there are none, polling does the work."""
@@ -301,10 +310,14 @@ class Daemon:
         )
 
         async def provision() -> None:
-            for binding in await refresh.refresh(member, self._tools):
+            async with self.database.read() as connection:
+                bindings, _ = await segments.of_members(connection, [member.key])
+            wanting = [binding for binding in bindings if binding.order or binding.segment.dmp_id is None]
+            for binding in wanting:
                 if member.trusts(time.monotonic()):
                     await provisioner.carry_out(binding)
-            await refresh.refresh(member, self._tools)
+            if wanting:
+                await refresh.refresh(member, self._tools)
             await asyncio.sleep(_PROVISION)
 
         return provision

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from itertools import accumulate
 from typing import Final, NewType
@@ -30,11 +30,12 @@ class Flag(IntEnum):
 
     NONE = 0
     ANONYMOUS = 1
-    """Decided by a row without a subject."""
+    """A row without a subject holds the identity, or decided the departure."""
     PARTING = 2
     """The departure that a company's new metadata implies: its arrival follows in a later batch, so it is never dropped."""
     RELEASED = 4
-    """A row without a subject removed the identity just before: who held it anonymously until then does not any more."""
+    """No row without a subject holds the identity, whatever the ledger says of one: the element that ended that may have
+    been dropped."""
     SECONDARY = 8
     """A departure implied by its row's other element, which decides what became of the row."""
     COMPANION = 16
@@ -75,7 +76,12 @@ class Element(msgspec.Struct, array_like=True, frozen=True, gc=False):
     @property
     def keys(self) -> tuple[bytes, ...]:
         """What it shares with another element when the two must not be in flight together."""
-        return (*self.ids, b"\0%d" % self.row) if self.flags & _PAIRED else self.ids
+        return (*self.ids, b"\0%d" % self.row) if self.is_paired else self.ids
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether another element of its row must not be in flight with it."""
+        return bool(self.flags & _PAIRED)
 
 
 class BatchKind(StrEnum):
@@ -199,3 +205,10 @@ class Entry:
     ids: tuple[bytes, ...] = ()
     fields: bytes = b""
     anonymous: bool = False
+
+    def over(self, earlier: Entry | None) -> Entry:
+        """This entry, of a newer element, with the ids of an earlier one as well: an ADD that names one id takes none away."""
+        if earlier is None:
+            return self
+        more = tuple(key for key in earlier.ids if key not in self.ids)
+        return replace(self, ids=self.ids + more) if more else self

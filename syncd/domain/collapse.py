@@ -87,12 +87,8 @@ class _Sheaf:
         """The newer element of an identity takes the older one's place; the row behind the older is superseded."""
         identity = element.ids[0]
         older = self.wanted.pop(identity, None)
-        if older is not None:
-            if older.decides:
-                self.fates[older.row] = RowFate.SUPERSEDED
-            inherited = _inherited(older, element)
-            if inherited:
-                element = _with(element, flags=element.flags | inherited)
+        if older is not None and older.decides:
+            self.fates[older.row] = RowFate.SUPERSEDED
         self.wanted[identity] = element
         if element.decides:
             self.fates[element.row] = RowFate.TAKEN
@@ -156,15 +152,6 @@ def _without_subject(sheaf: _Sheaf, ready: Ready) -> None:
     sheaf.want(_element(ready, ready.ids, mine, add=ready.action is Action.ADD, flags=Flag.ANONYMOUS))
 
 
-def _inherited(older: Element, newer: Element) -> int:
-    """What a newer element must say of an older one it replaces before it was sent: who holds the identity anonymously."""
-    if not newer.add:
-        return 0
-    if older.add:
-        return older.flags & (Flag.ANONYMOUS | Flag.RELEASED)
-    return int(Flag.RELEASED) if older.flags & Flag.ANONYMOUS else 0
-
-
 def _release_within(sheaf: _Sheaf, identity: bytes, mine: Rank) -> None:
     """Who joined the identity earlier in this intake has let go of it too."""
     for subject, holder in sheaf.subjects.items():
@@ -195,7 +182,8 @@ def _with_subject(sheaf: _Sheaf, ready: Ready, subject: str) -> None:
             paired = Flag.COMPANION
         sheaf.join(arriving)
     outranks = Rank(max(mine + 1, sheaf.entry(arriving).rank))
-    sheaf.want(_element(ready, ready.ids, outranks, add=True, flags=paired))
+    standing = Flag.ANONYMOUS if sheaf.held_anonymously(arriving) else Flag.RELEASED
+    sheaf.want(_element(ready, ready.ids, outranks, add=True, flags=paired | standing))
     sheaf.subjects[subject] = Holder(arriving, mine)
 
 
@@ -213,7 +201,7 @@ def _depart(sheaf: _Sheaf, ready: Ready, identity: bytes | None, mine: Rank, *, 
     return last
 
 
-def _element(ready: Ready, ids: tuple[bytes, ...], at: Rank, *, add: bool, flags: Flag = Flag.NONE) -> Element:
+def _element(ready: Ready, ids: tuple[bytes, ...], at: Rank, *, add: bool, flags: int = Flag.NONE) -> Element:
     return Element(
         add=add, ids=ids, fields=ready.fields, rank=at, row=ready.row, flags=int(flags), created=ready.created
     )
@@ -262,7 +250,7 @@ def _with(element: Element, **changed: object) -> Element:
 def arranged(elements: list[Element]) -> list[Draft]:
     """Elements that share a key stand in different drafts, in the order of their rows; a draft holds at most 5,000."""
     levels: list[list[Element]] = [[]]
-    if any(len(element.ids) > 1 or element.flags >= Flag.PARTING for element in elements):
+    if any(len(element.ids) > 1 or element.is_paired for element in elements):
         above: dict[bytes, int] = {}
         for element in elements:
             keys = element.keys

@@ -4,8 +4,8 @@ A journey is a batch on its way. Its parts go out as requests; `decide` reads th
 step, a value; the step is written to the database first and applied to the journey afterwards, so that a failed write
 changes nothing.
 
-Bisecting (`design.md` §3): a part refused whole is halved, left half first, one request at a time until something of
-the batch was accepted. One poisonous element among n costs at most 2·⌈log2 n⌉+1 requests. A single refused element is
+Bisecting (`design.md` §3): a part refused whole is halved, the largest part goes next, one request at a time until
+something of the batch was accepted. One poisonous element among n costs at most 2·⌈log2 n⌉+1 requests. A single refused element is
 held until another part is accepted, then it is dead; if nothing is accepted within as many refusals, nothing is dead
 and the segment parks with LinkedIn's words.
 """
@@ -101,7 +101,10 @@ class Journey:
         return 2 * ceil(log2(max(len(self.elements), 2))) + 1
 
     def apply(self, step: Step) -> None:
-        """Makes a step that the database holds come true in memory."""
+        """Makes a step that the database holds come true in memory. What is held when nothing else is left goes again:
+        nothing of the batch will be accepted any more that could tell it from the whole.
+        """
+        place = self.parts.index(step.part)
         for index in step.accepted:
             self.states[index] = State.ACCEPTED
         for dead in step.refused:
@@ -115,8 +118,10 @@ class Journey:
         self.uncertain.update(step.uncertain)
         self.refusals = step.refusals
         self.attempts += 1
-        place = self.parts.index(step.part)
         self.parts[place : place + 1] = step.again
+        if not self.parts and self.held:
+            self.parts = [Part(sorted(dead.index for dead in self.held))]
+            self.held, self.refusals = [], 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -207,7 +212,9 @@ def _delivered(journey: Journey, part: Part, outcome: Delivered, circumstances: 
                 again.append(index)
                 step.words = refusal.words
         if again:
-            step.again = [_later(Part(again, failures=part.failures, isolating=part.isolating), circumstances)]
+            alone = len(again) == 1 and part.failures + 1 >= FAILURES_BEFORE_ISOLATING
+            left = Part(again, failures=part.failures, isolating=part.isolating or alone)
+            step.again = [_later(left, circumstances)]
     if step.accepted and journey.held:
         step.refused.extend(journey.held)
         step.held = []

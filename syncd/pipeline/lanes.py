@@ -14,7 +14,7 @@ from typing import Final
 
 from syncd.domain.batch import Element, Entry, Flag, State, keeps_fields
 from syncd.domain.change import Rank
-from syncd.domain.segment import Segment
+from syncd.domain.segment import TRIED_AGAIN, Segment
 from syncd.domain.settlement import Journey, Part, Step
 
 AHEAD: Final = 4
@@ -52,11 +52,13 @@ class Open:
         self.keys = set(self.index) if _plain(elements) else {key for _, element in left for key in element.keys}
 
     def next_part(self, now: float) -> Part | None:
-        """The part that may go now; while nothing of the batch was accepted, its parts go one at a time."""
+        """The part that may go now; while nothing of the batch was accepted, its parts go one at a time, the largest first:
+        it is the likeliest to hold something that can be accepted.
+        """
         if self.behind:
             return None
         if self.journey.bisecting:
-            parts: Iterable[Part] = () if self.in_flight else self.journey.parts[:1]
+            parts: Iterable[Part] = () if self.in_flight else [max(self.journey.parts, key=_size)]
         else:
             parts = self.journey.parts
         for part in parts:
@@ -73,8 +75,12 @@ class Open:
         return bool(self.journey.parts) and all(part.is_apart for part in self.journey.parts)
 
 
+def _size(part: Part) -> int:
+    return len(part.indexes)
+
+
 def _plain(elements: list[Element]) -> bool:
-    return not any(len(element.ids) > 1 or element.flags >= Flag.PARTING for element in elements)
+    return not any(len(element.ids) > 1 or element.is_paired for element in elements)
 
 
 @dataclass(slots=True, eq=False)
@@ -99,6 +105,8 @@ class Lane:
         entering = Open.of(journey)
         entering.behind = {earlier for earlier in self.batches if not earlier.keys.isdisjoint(entering.keys)}
         self.batches.append(entering)
+        for earlier in entering.behind:
+            self._hurry(earlier)
 
     def settled(self, batch: Open) -> bool:
         """After a step: lets later batches go that wait for nothing in this one any more; whether it is closed."""
@@ -110,18 +118,29 @@ class Lane:
         for later in self.batches:
             if batch in later.behind and (closed or batch.keys.isdisjoint(later.keys)):
                 later.behind.discard(batch)
+        if not closed and any(batch in later.behind for later in self.batches):
+            self._hurry(batch)
         return closed
 
+    def _hurry(self, batch: Open) -> None:
+        """Parts that were overtaken whole do not go again: nothing need wait for their time."""
+        for part in batch.journey.parts:
+            if len(self.overtaken(batch, part)) == len(part.indexes):
+                part.not_before = 0.0
+
     def latest(self, identity: bytes) -> Entry | None:
-        """What the newest open batch will do to an identity."""
-        for batch in reversed(self.batches):
+        """What the newest open batch will do to an identity, with the ids that older ones name."""
+        latest = None
+        for batch in self.batches:
             place = batch.index.get(identity)
             if place is not None:
-                return _entry(batch.journey.elements[place])
-        return None
+                latest = _entry(batch.journey.elements[place]).over(latest)
+        return latest
 
     def overtaken(self, batch: Open, part: Part) -> list[int]:
-        """Elements of a part that a later batch holds the identity of: they need not go again."""
+        """Elements of a part that a later batch holds the identity of: they need not go again. A departure with fields
+        goes all the same unless a later batch holds those, because an arrival with others does not undo it.
+        """
         later = self.batches[self.batches.index(batch) + 1 :]
         if not later:
             return []
@@ -129,7 +148,7 @@ class Lane:
         return [
             place
             for place in part.indexes
-            if not elements[place].flags & Flag.PARTING and any(elements[place].ids[0] in one.index for one in later)
+            if any(_overtakes(one, elements[place]) for one in later)
         ]
 
     def is_open(self, now: float) -> bool:
@@ -137,7 +156,9 @@ class Lane:
         segment = self.segment
         if segment.dmp_id is None or segment.paused or not self.status_known or now < self.ready_at:
             return False
-        return segment.parked is None or (now >= self.probe_at and self.is_idle)
+        if segment.parked is None:
+            return True
+        return segment.parked in TRIED_AGAIN and now >= self.probe_at and self.is_idle
 
     def takes_rows(self, now: float) -> bool:
         """Whether intake may take rows: open and not parked, nothing blocked, not too much waiting for another attempt."""
@@ -157,6 +178,13 @@ class Lane:
         return sum(
             1 for batch in self.batches if not batch.behind and not batch.in_flight and batch.journey.attempts == 0
         )
+
+
+def _overtakes(later: Open, element: Element) -> bool:
+    place = later.index.get(element.ids[0])
+    if place is None or element.flags & Flag.PARTING:
+        return False
+    return element.add or not keeps_fields(element.ids[0]) or later.journey.elements[place].fields == element.fields
 
 
 def _entry(element: Element) -> Entry:
@@ -235,9 +263,12 @@ class Road:
         self._sent_last = turn.lane.segment.id
 
     def next_intake(self) -> Lane | None:
-        """The next segment to take rows of, if its turn to send is near."""
+        """The next segment to take rows of, if its turn to send is near. What stands in a lane that may not go counts not:
+        it would hold up the others.
+        """
         now = self._monotonic()
-        if sum(lane.unsent() for lane in self.lanes.values()) >= AHEAD:
+        going = (lane for lane in self.lanes.values() if lane.segment.parked is None and lane.is_open(now))
+        if sum(lane.unsent() for lane in going) >= AHEAD:
             return None
         for number, lane in self._after(self._taken_last):
             if lane.takes_rows(now):
@@ -253,7 +284,7 @@ class Road:
             if lane.batches or lane.waiting
             for moment in (
                 lane.ready_at,
-                lane.probe_at if lane.segment.parked else 0.0,
+                lane.probe_at if lane.segment.parked in TRIED_AGAIN else 0.0,
                 *(
                     part.not_before
                     for batch in lane.batches

@@ -55,8 +55,8 @@ def _tell(member: Member, tools: Tools) -> None:
             tools.emit(SegmentParked(segment=segment.key, reason=segment.parked.value, words=segment.parked_words))
 
 
-async def refresh(member: Member, tools: Tools) -> list[Binding]:
-    """Brings memory up to date; the member's segments with what provisioning needs."""
+async def refresh(member: Member, tools: Tools) -> None:
+    """Brings memory up to date."""
     async with tools.database.read() as connection:
         bindings, moment = await segments.of_members(connection, [member.key])
         states = await segments.member_states(connection, [member.key])
@@ -76,7 +76,6 @@ async def refresh(member: Member, tools: Tools) -> list[Binding]:
             member.throttles_in_a_row.setdefault(wait.resource, wait.in_a_row)
     _place(member, bindings, moment, now)
     member.ring()
-    return bindings
 
 
 def _place(member: Member, bindings: Collection[Binding], moment: float, now: float) -> None:

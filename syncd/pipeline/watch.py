@@ -31,8 +31,12 @@ _SHARE: Final = 0.02
 """Of the time that may go into measuring."""
 
 
-async def poll(owned: Owned, tools: Tools, interval: float, hint: asyncio.Event) -> None:
-    """Tells every lane whose outbox has rows. `hint` ends a pause early (a notification)."""
+async def poll(
+    owned: Owned, tools: Tools, interval: float, hint: asyncio.Event, reached: Callable[[str], None]
+) -> None:
+    """Tells every lane whose outbox has rows. `hint` ends a pause early (a notification); `reached` is told whether the
+    database answers: nothing if it does, else what is wrong.
+    """
     unknown: frozenset[str] = frozenset()
     failures = 0
     while True:
@@ -45,8 +49,10 @@ async def poll(owned: Owned, tools: Tools, interval: float, hint: asyncio.Event)
                     ours |= note_waiting(member, keys)
                 unknown = await _unknown(connection, keys - ours, unknown, tools)
             failures = 0
+            reached("")
         except Transient as error:
             failures += 1
+            reached(str(error))
             tools.origin.doubt()
             tools.emit(DatabaseFailed(where="poll", words=str(error)))
             await asyncio.sleep(DATABASE.wait(failures, tools.dice))

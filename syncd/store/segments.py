@@ -135,6 +135,9 @@ async def declare(
         made = dialect.insert(members)
         made = made.on_conflict_do_update(index_elements=["key"], set_={"application": made.excluded.application})
         await connection.execute(made, [{"key": key, "application": app} for key, app in sorted(people.items())])
+    if declared:
+        gone = segments.c.declared & segments.c.key.not_in([segment.key for segment in wanted])
+        await connection.execute(update(segments).where(gone).values(declared=False))
     if not wanted:
         return []
     known = {

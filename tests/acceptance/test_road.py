@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import select, update
 
 from syncd.store import migrate, source
-from syncd.store.tables import batches, leases, segments
-from tests.acceptance.crm import History, Writer, busiest_minute, plain_url
+from syncd.store.tables import leases, segments
 from tests.acceptance.rig import Rig, digest
+from tests.acceptance.scenarios import overlap_and_kill, some_settled
 from tests.conftest import fresh_database
 from tests.postgres import PostgresServer
 
@@ -64,28 +64,9 @@ async def test_a_committed_row_reaches_linkedin_and_the_ledger(store_url: str, t
 async def test_overlapping_writers_and_a_kill_in_the_middle_end_in_equality(postgres_url: str, tmp_path: Path) -> None:
     keys = ["red", "green", "blue"]
     async with Rig(tmp_path, postgres_url, segments=[(key, "user", "ads") for key in keys]) as rig:
-        daemon = await rig.daemon()
-        history = History()
-        writers = [Writer(plain_url(postgres_url), keys, 3000, seed, history) for seed in (1, 2)]
-        async with asyncio.TaskGroup() as group:
-            for writer in writers:
-                group.create_task(writer.run(10_000))
-            await rig.wait_until(lambda: _some_settled(rig), "the first batches are settled", daemon)
-            await daemon.kill()
-        daemon = await rig.daemon()
-        await rig.wait_until(rig.is_quiet, "drained and re-asserted", daemon, seconds=120)
-        for key in keys:
-            assert await rig.members_of(key) == history.members(key), key
-        totals = await rig.totals()
-        assert totals["rows_taken"] == len(history.rows)
-        assert totals["rows_applied"] + totals["rows_superseded"] + totals["rows_dead"] == len(history.rows)
-        assert busiest_minute(await rig.requests(), "users", "ads") <= 500
-        assert await rig.look("violations") == []
-        assert await daemon.stop() == 0
-
-
-async def _some_settled(rig: Rig) -> bool:
-    return bool(await rig.scalar(select(batches.c.id).where(~batches.c.open, batches.c.accepted > 0).limit(1)))
+        accounted = await overlap_and_kill(rig, keys, rows=20_000, people=3_000, sample=200)
+        assert accounted.superseded
+        assert accounted.applied
 
 
 async def test_a_poisonous_element_costs_at_most_27_requests_and_one_dead_letter(
@@ -193,7 +174,7 @@ async def test_sigterm_drains_what_is_in_flight_and_the_next_owner_takes_over_at
         daemon = await rig.daemon()
         await rig.wait_until(lambda: _bound(rig, 1), "the segment is bound", daemon)
         await rig.commit("people", [("ADD", {"email": f"p{n}@example.com"}, None) for n in range(20_000)])
-        await rig.wait_until(lambda: _some_settled(rig), "it sends", daemon)
+        await rig.wait_until(lambda: some_settled(rig), "it sends", daemon)
         assert await daemon.stop() == 0
         assert await rig.scalar(select(leases.c.clean)) is True
         assert not [one for one in await rig.requests() if one["status"] is None]

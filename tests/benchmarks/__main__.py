@@ -11,16 +11,22 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.benchmarks.crash import crash
 from tests.benchmarks.drain import drain
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    parser.add_argument("--what", choices=["drain", "crash"], default="drain")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--segments", type=int, default=1)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("benchmarks.json"))
     arguments = parser.parse_args()
+    if arguments.what == "crash":
+        with tempfile.TemporaryDirectory(prefix="syncd-bench-") as directory:
+            print(json.dumps(asdict(asyncio.run(crash(Path(directory), arguments.rows))), indent=2))
+        return
     runs = []
     for number in range(arguments.runs):
         with tempfile.TemporaryDirectory(prefix="syncd-bench-") as directory:
@@ -34,7 +40,11 @@ def main() -> None:
         )
     median = statistics.median(run.users_per_second for run in runs)
     print(f"median of {len(runs)}: {median:,.0f} users/s")
-    document = {"python": platform.python_version(), "machine": platform.machine(), "drain": [asdict(run) for run in runs]}
+    document = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "drain": [asdict(run) for run in runs],
+    }
     arguments.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,0 +1,124 @@
+"""`syncd dead-letters`: changes that cannot be applied, counted and sampled; never what they carry."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+from syncd.cli.shell import Shell
+from syncd.cli.showing import Column, as_program, json_option, listing
+from syncd.errors import Rejected
+from syncd.operations import letters as operations
+from syncd.operations.letters import Which
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_COUNTS: Final = (
+    Column("segment", lambda one: one.segment),
+    Column("reason", lambda one: one.reason),
+    Column("letters", lambda one: one.letters, number=True),
+    Column("can go again", lambda one: one.retryable, number=True),
+    Column("about to", lambda one: one.retrying, number=True),
+)
+_LETTERS: Final = (
+    Column("id", lambda one: str(one.id), number=True),
+    Column("row", lambda one: str(one.row), number=True),
+    Column("segment", lambda one: one.segment),
+    Column("reason", lambda one: one.reason),
+    Column("since", lambda one: one.at),
+    Column("detail", lambda one: one.detail),
+)
+
+
+def _which(command: F) -> F:
+    for option in (
+        click.option("--id", "ids", type=int, multiple=True, help="One letter; may be repeated."),
+        click.option("--reason", metavar="WORD", help="Those of one reason."),
+        click.option("--segment", metavar="KEY", help="Those of one segment."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group("dead-letters")
+def letters() -> None:
+    """Changes that cannot be applied: see, retry and drop them."""
+
+
+@letters.command("list")
+@click.option("--segment", metavar="KEY", help="Those of one segment.")
+@click.option("--reason", metavar="WORD", help="Those of one reason.")
+@click.option("--limit", type=click.IntRange(0, 10_000), default=20, show_default=True, help="How many to list.")
+@json_option
+@click.pass_obj
+def list_(shell: Shell, segment: str | None, reason: str | None, limit: int, as_json: bool) -> None:
+    """All of them counted by segment and reason, and the newest of them."""
+    which = Which(segment=segment, reason=reason)
+    found = shell.ask(lambda database: operations.listed(database, which, limit))
+    if as_json:
+        as_program(found)
+        return
+    listing(found.counts, _COUNTS, as_json=False, empty="there are no dead letters")
+    if found.newest:
+        click.echo()
+        listing(found.newest, _LETTERS, as_json=False, empty="")
+
+
+@letters.command()
+@_which
+@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@json_option
+@click.pass_obj
+def retry(
+    shell: Shell, segment: str | None, reason: str | None, ids: tuple[int, ...], everything: bool, as_json: bool
+) -> None:
+    """Send them again, with the rank they had; the daemon does it."""
+    which = _chosen(segment, reason, ids, everything=everything)
+    done = shell.ask(lambda database: operations.retry(database, which))
+    if as_json:
+        as_program(done)
+        return
+    click.echo(f"{done.letters:,} dead letters go again")
+    if done.not_retryable:
+        click.echo(f"{done.not_retryable:,} cannot: their data is wrong, and only the CRM can put it right")
+
+
+@letters.command()
+@_which
+@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def drop(
+    shell: Shell,
+    *,
+    segment: str | None,
+    reason: str | None,
+    ids: tuple[int, ...],
+    everything: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Delete them; the changes they hold will never be applied."""
+    which = _chosen(segment, reason, ids, everything=everything)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Rejected("dropping dead letters needs --yes")
+        click.confirm("The changes they hold will never be applied. Go on?", abort=True)
+    done = shell.ask(lambda database: operations.drop(database, which))
+    if as_json:
+        as_program(done)
+        return
+    click.echo(f"{done.letters:,} dead letters were dropped")
+    if done.in_open_batches:
+        click.echo(f"{done.in_open_batches:,} stay until their batch is closed")
+
+
+def _chosen(segment: str | None, reason: str | None, ids: tuple[int, ...], *, everything: bool) -> Which:
+    which = Which(segment=segment, reason=reason, ids=ids)
+    if which.all != everything:
+        raise Rejected("say which: --segment, --reason and --id, or --all alone")
+    return which

@@ -1,0 +1,104 @@
+"""`syncd members` and `syncd epoch`: whose tokens make the calls, and which run of outbox ids counts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from syncd.cli.shell import Shell
+from syncd.cli.showing import Column, facts, json_option, listing
+from syncd.operations import epochs
+from syncd.operations import members as operations
+from syncd.operations.epochs import EpochReport
+from syncd.operations.members import MemberReport
+
+
+def _state(member: MemberReport) -> str:
+    words = ["paused"] if member.paused else []
+    if member.parked:
+        words.append(f"parked: {member.parked} {member.parked_words}".strip())
+    if not member.declared:
+        words.append("not in the configuration")
+    if not member.seen:
+        words.append("no daemon has met it yet")
+    return "; ".join(words) or "active"
+
+
+_COLUMNS: Final = (
+    Column("member", lambda one: one.key),
+    Column("application", lambda one: one.application),
+    Column("owner", lambda one: one.owner),
+    Column("token ends", lambda one: one.access_token_ends),
+    Column("refresh token ends", lambda one: one.refresh_token_ends),
+    Column("state", _state),
+)
+
+
+@click.group()
+def members() -> None:
+    """See, pause and resume members."""
+
+
+@members.command("list")
+@json_option
+@click.pass_obj
+def list_(shell: Shell, as_json: bool) -> None:
+    """All members: who works for each, and when its token ends."""
+    found = shell.ask(lambda database: operations.listed(database, shell.settings))
+    listing(found, _COLUMNS, as_json=as_json, empty="there are no members: declare some in the configuration")
+
+
+@members.command()
+@click.argument("key")
+@click.pass_obj
+def pause(shell: Shell, key: str) -> None:
+    """Take and send nothing for it; rows of its segments wait in the outbox."""
+    shell.ask(lambda database: operations.pause(database, key))
+    click.echo(f"member {key} is paused")
+
+
+@members.command()
+@click.argument("key")
+@click.pass_obj
+def resume(shell: Shell, key: str) -> None:
+    """Let it go on, whether it was paused or parked."""
+    shell.ask(lambda database: operations.resume(database, key))
+    click.echo(f"member {key} goes on")
+
+
+@click.group()
+def epoch() -> None:
+    """The source epoch: which run of outbox ids counts."""
+
+
+@epoch.command("show")
+@json_option
+@click.pass_obj
+def show(shell: Shell, as_json: bool) -> None:
+    """The epoch, and the database its ids come from."""
+    _show(shell.ask(epochs.shown), as_json=as_json)
+
+
+@epoch.command()
+@click.option("--reason", required=True, metavar="TEXT", help="Why the ids begin anew.")
+@json_option
+@click.pass_obj
+def start(shell: Shell, reason: str, as_json: bool) -> None:
+    """Start a new epoch: every row from now on outranks every row before.
+
+    To be used after the outbox's database was restored or replaced, once nothing writes with the old ids any more.
+    """
+    _show(shell.ask(lambda database: epochs.start(database, reason)), as_json=as_json)
+
+
+def _show(report: EpochReport, *, as_json: bool) -> None:
+    lines = [
+        ("epoch", report.epoch),
+        ("recorded for", f"{report.recorded_system or 'nothing yet'}, timeline {report.recorded_timeline}"),
+        ("database now", f"{report.present_system or 'not to be read'}, timeline {report.present_timeline}"),
+        ("last id drawn", report.last_id),
+        ("highest id taken", report.highest_taken),
+        ("intake", f"parked: {report.parked_words}" if report.parked_words else "active"),
+    ]
+    facts(report, lines, as_json=as_json)

@@ -1,0 +1,172 @@
+"""`syncd segments`: see them, and give orders that their owners carry out."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+
+from syncd.cli.shell import Shell
+from syncd.cli.showing import Column, as_program, facts, json_option, listing
+from syncd.errors import Rejected
+from syncd.operations import segments as operations
+from syncd.operations.segments import SegmentDetails, SegmentReport
+from syncd.store.segments import Declared
+
+
+def state(segment: SegmentReport) -> str:
+    """Why nothing goes on, or that it does."""
+    words = [f"parked: {segment.parked} {segment.parked_words}".strip()] if segment.parked else []
+    if segment.paused:
+        words.insert(0, "paused")
+    if segment.order:
+        words.append(f"to {segment.order}")
+    return "; ".join(words) or "active"
+
+
+_COLUMNS: Final = (
+    Column("segment", lambda one: one.key),
+    Column("kind", lambda one: one.kind),
+    Column("status", lambda one: one.status),
+    Column("pending", lambda one: one.pending, number=True),
+    Column("open batches", lambda one: one.open_batches, number=True),
+    Column("in ledger", lambda one: one.ledger, number=True),
+    Column("matched", lambda one: one.matched_count, number=True),
+    Column("audience", lambda one: one.audience_size, number=True),
+    Column("member", lambda one: one.member),
+    Column("state", state),
+)
+
+
+@click.group()
+def segments() -> None:
+    """See, create, pause and repair segments."""
+
+
+@segments.command("list")
+@json_option
+@click.pass_obj
+def list_(shell: Shell, as_json: bool) -> None:
+    """All segments: status, what waits, who is in them."""
+    found = shell.ask(operations.listed)
+    if as_json:
+        as_program(found)
+        return
+    none = "there are no segments: declare some in the configuration, or `syncd segments create`"
+    listing(found.segments, _COLUMNS, as_json=False, empty=none)
+    for one in found.unknown:
+        click.echo(f"{one.pending:,} rows wait for segment {one.key}, which no daemon has met yet")
+
+
+@segments.command()
+@click.argument("key")
+@json_option
+@click.pass_obj
+def show(shell: Shell, key: str, as_json: bool) -> None:
+    """One segment with its history."""
+    details = shell.ask(lambda database: operations.shown(database, key))
+    facts(details, [] if as_json else _lines(details), as_json=as_json)
+
+
+def _lines(details: SegmentDetails) -> list[tuple[str, object]]:
+    one = details.segment
+    dead = ", ".join(f"{reason} {count:,}" for reason, count in details.dead_letters.items())
+    return [
+        ("segment", one.key),
+        ("name", one.name),
+        ("kind", one.kind),
+        ("account", one.account),
+        ("member", one.member),
+        ("declared in configuration", one.declared),
+        ("state", state(one)),
+        ("parked since", one.parked_at),
+        ("LinkedIn's id", one.dmp_id and str(one.dmp_id)),
+        ("ad segment", one.ad_segment),
+        ("status", one.status),
+        ("status since", one.status_since),
+        ("pending rows", one.pending),
+        ("oldest waits (s)", one.oldest_seconds),
+        ("open batches", one.open_batches),
+        ("in ledger", one.ledger),
+        ("inputs (7 days)", one.input_count),
+        ("matched (7 days)", one.matched_count),
+        ("audience", one.audience_size),
+        ("rows applied", one.applied),
+        ("rows superseded", one.superseded),
+        ("rows dead", one.dead),
+        ("dead letters", dead or None),
+        *(
+            (f"since {move.at:%Y-%m-%d %H:%M:%S}", f"{move.before or 'new'} → {move.after}{_flag(move.documented)}")
+            for move in details.transitions
+        ),
+    ]
+
+
+def _flag(documented: bool) -> str:
+    return "" if documented else " (not a documented transition)"
+
+
+@segments.command()
+@click.argument("key")
+@click.option("--name", required=True, help="Its name at LinkedIn.")
+@click.option("--kind", required=True, type=click.Choice(["user", "company"]), help="What it holds.")
+@click.option("--account", required=True, metavar="URN", help="urn:li:sponsoredAccount:…")
+@click.option("--member", required=True, metavar="KEY", help="The member that feeds it.")
+@click.pass_obj
+def create(shell: Shell, key: str, name: str, kind: str, account: str, member: str) -> None:
+    """Make a segment; the daemon creates it at LinkedIn."""
+    wanted = Declared(key=key, name=name, kind=kind, account=account, member=member)
+    shell.ask(lambda database: operations.create(database, shell.settings, wanted))
+    click.echo(f"segment {key} is known; the daemon creates it at LinkedIn")
+
+
+@segments.command()
+@click.argument("key")
+@click.pass_obj
+def adopt(shell: Shell, key: str) -> None:
+    """Take over the segment that was found at LinkedIn under this key."""
+    shell.ask(lambda database: operations.adopt(database, key))
+    click.echo(f"segment {key}: the daemon takes over what it found at LinkedIn; who is in it is not known")
+
+
+@segments.command()
+@click.argument("key")
+@click.pass_obj
+def recreate(shell: Shell, key: str) -> None:
+    """Put a new, empty segment at LinkedIn in the place of the old one, and fill it again."""
+    shell.ask(lambda database: operations.recreate(database, key))
+    click.echo(f"segment {key}: the daemon makes a new one; campaigns must be moved to its ad segment")
+
+
+@segments.command()
+@click.argument("key")
+@click.pass_obj
+def pause(shell: Shell, key: str) -> None:
+    """Take and send nothing for it; its rows wait in the outbox."""
+    shell.ask(lambda database: operations.pause(database, key))
+    click.echo(f"segment {key} is paused")
+
+
+@segments.command()
+@click.argument("key")
+@click.pass_obj
+def resume(shell: Shell, key: str) -> None:
+    """Let it go on, whether it was paused or parked."""
+    shell.ask(lambda database: operations.resume(database, key))
+    click.echo(f"segment {key} goes on")
+
+
+@segments.command()
+@click.argument("key")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(shell: Shell, key: str, yes: bool) -> None:
+    """Delete it, at LinkedIn too."""
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Rejected(f"deleting segment {key} needs --yes")
+        if click.prompt(f"This deletes the segment at LinkedIn too. Type {key} to go on") != key:
+            raise Rejected("that is another key; nothing was deleted")
+    shell.ask(lambda database: operations.delete(database, shell.settings, key))
+    click.echo(f"segment {key}: the daemon deletes it")

@@ -1,0 +1,1 @@
+"""What people may do and see, once: for the command line, the API and the console."""

@@ -1,0 +1,59 @@
+"""The source epoch: which run of outbox ids counts. A database restored from a backup draws ids anew; a new epoch makes
+every row from then on outrank every row before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.errors import Rejected
+from syncd.store import source
+from syncd.store.engine import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochReport:
+    """The epoch, the database it was recorded for, and the database that is there. Intake is parked while
+    `parked_words` says why.
+    """
+
+    epoch: int
+    recorded_system: str
+    recorded_timeline: int
+    present_system: str
+    present_timeline: int
+    last_id: int
+    highest_taken: int
+    parked_words: str | None
+
+
+async def shown(database: Database) -> EpochReport:
+    async with database.read() as connection:
+        recorded = await source.recorded(connection)
+        present = await source.origin(connection)
+    return EpochReport(
+        epoch=recorded.epoch,
+        recorded_system=recorded.system_identifier,
+        recorded_timeline=recorded.timeline,
+        present_system=present.system_identifier,
+        present_timeline=present.timeline,
+        last_id=present.last_id,
+        highest_taken=recorded.highest_taken,
+        parked_words=recorded.parked_words,
+    )
+
+
+async def start(database: Database, reason: str) -> EpochReport:
+    """A new epoch, recorded for the database that is there; `reason` is whose decision it was, and why."""
+    if not reason.strip():
+        raise Rejected("a new source epoch needs a reason")
+    async with database.read() as connection:
+        present = await source.origin(connection)
+
+    async def work(connection: AsyncConnection) -> None:
+        await source.start_epoch(connection, present)
+
+    await database.transact(work)
+    return await shown(database)

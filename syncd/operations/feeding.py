@@ -1,0 +1,134 @@
+"""Outbox rows by hand: what a CRM would commit, for a few people at a time.
+
+Payloads come as JSON, one object a line, and are not judged here: the road does that, and a bad one becomes a dead
+letter as any CRM's would. Only what the outbox itself could not hold is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.change import Kind
+from syncd.errors import Rejected
+from syncd.operations import segments
+from syncd.settings import Settings
+from syncd.store import controls, reports
+from syncd.store.controls import Row
+from syncd.store.engine import Database
+
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_encode: Final = msgspec.json.Encoder().encode
+ROWS_AT_ONCE: Final = 5_000
+"""Rows written by one statement; whoever writes more in a transaction locks everything first."""
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enqueued:
+    """How many rows the outbox took; the id if it is a single one."""
+
+    rows: int
+    id: int | None
+
+
+def payloads(text: bytes) -> list[str]:
+    """The payloads of one JSON object, or of one object a line. Raises Rejected naming the lines that are none."""
+    try:
+        return [_payload(text)]  # one object, on however many lines
+    except ValueError:
+        pass
+    found: list[str] = []
+    wrong: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                found.append(_payload(line))
+            except ValueError as problem:
+                wrong.append(f"line {number} {problem}")
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
+        raise Rejected(f"nothing was enqueued: {'; '.join(wrong[:_SHOWN])}{more}")
+    if not found:
+        raise Rejected("nothing to enqueue: a payload is a JSON object on stdin, or one a line")
+    return found
+
+
+def _payload(text: bytes) -> str:
+    try:
+        given = _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ValueError("is not a JSON object") from None
+    if holds_nul(given):
+        raise ValueError("holds a NUL character, which the outbox cannot keep")
+    return _encode(given).decode()
+
+
+def holds_nul(value: object) -> bool:
+    """Whether a NUL stands anywhere in a JSON value: PostgreSQL's jsonb refuses it."""
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any(holds_nul(key) or holds_nul(each) for key, each in value.items())
+        case list():
+            return any(holds_nul(each) for each in value)
+        case _:
+            return False
+
+
+async def enqueue(  # noqa: PLR0913 - what a row is made of
+    database: Database,
+    settings: Settings,
+    segment: str,
+    action: str,
+    given: list[str],
+    *,
+    subject: str | None,
+    allow_unknown: bool,
+) -> Enqueued:
+    """Writes rows in one transaction, in their order."""
+    if subject is not None and len(given) > 1:
+        raise Rejected(f"one subject cannot be {len(given):,} people: give --subject with a single payload")
+    if subject is not None and (not subject or "\0" in subject):
+        raise Rejected("a subject has at least one character, and no NUL")
+    if not allow_unknown:
+        await kind_of(database, settings, segment)
+    rows = [Row(segment=segment, action=action, subject=subject, payload=payload) for payload in given]
+
+    async def work(connection: AsyncConnection) -> int | None:
+        if len(rows) > ROWS_AT_ONCE:
+            await controls.lock_all_slots(connection)
+        number = None
+        for chunk in chunks(rows):
+            number = await controls.enqueue(connection, chunk)
+        return number
+
+    number = await database.transact(work)
+    return Enqueued(rows=len(rows), id=number if len(rows) == 1 else None)
+
+
+async def kind_of(database: Database, settings: Settings, segment: str) -> Kind:
+    """What a segment holds, by the database or else by the configuration. Raises Rejected naming those that are known."""
+    declared = {one.key: one.kind for one in settings.segments}
+    async with database.read() as connection:
+        kind = await reports.kind_of(connection, segment) or declared.get(segment)
+        if kind is None:
+            raise await segments.unknown(connection, segment, declared)
+    return Kind(kind)
+
+
+def chunks(rows: Iterable[Row]) -> Iterable[list[Row]]:
+    """Rows by the five thousand."""
+    chunk: list[Row] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == ROWS_AT_ONCE:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,98 @@
+"""Members: who works for each, what parks it, and when its token ends."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from syncd.domain.token import Tokens
+from syncd.errors import BadConfiguration, Rejected
+from syncd.operations.moments import moment
+from syncd.settings import Settings
+from syncd.store import controls, reports
+from syncd.store.engine import Database
+from syncd.store.tokens import SealedTokens
+
+_SECONDS_A_DAY: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberReport:
+    """A member now. `owner` is the replica that works for it; `seen` says whether a daemon has met it yet; the ends of
+    its tokens are known only for tokens that syncd refreshes.
+    """
+
+    key: str
+    application: str
+    declared: bool
+    seen: bool
+    owner: str | None
+    paused: bool
+    parked: str | None
+    parked_words: str
+    parked_at: datetime | None
+    access_token_ends: datetime | None
+    refresh_token_ends: datetime | None
+
+
+async def listed(database: Database, settings: Settings) -> list[MemberReport]:
+    """Every member that the configuration declares or the database knows."""
+    declared = {member.key: member.application for member in settings.members}
+    async with database.read() as connection:
+        rows = {row.key: row for row in await reports.member_rows(connection)}
+    found = []
+    for key in sorted({*declared, *rows}):
+        row, tokens = rows.get(key), await _tokens(database, settings, key)
+        found.append(
+            MemberReport(
+                key=key,
+                application=row.application if row is not None else declared[key],
+                declared=key in declared,
+                seen=row is not None,
+                owner=row.owner if row is not None else None,
+                paused=row is not None and row.paused,
+                parked=row.parked if row is not None else None,
+                parked_words=row.parked_words if row is not None else "",
+                parked_at=moment(row.parked_at) if row is not None else None,
+                access_token_ends=moment(tokens.access_ends if tokens else None),
+                refresh_token_ends=moment(tokens.refresh_ends if tokens else None),
+            )
+        )
+    return found
+
+
+async def _tokens(database: Database, settings: Settings, key: str) -> Tokens | None:
+    """What the database holds; nothing where no key opens it, for `check` says that."""
+    keys = [secret.get_secret_value() for secret in settings.secret_keys]
+    if not keys:
+        return None
+    try:
+        return await SealedTokens(database, key, keys).read()
+    except BadConfiguration:
+        return None
+
+
+async def pause(database: Database, key: str) -> None:
+    """Nothing is taken or sent for the member until it is resumed."""
+    if not await database.transact(lambda connection: controls.pause_member(connection, key)):
+        raise await _unknown(database, key)
+
+
+async def resume(database: Database, key: str) -> None:
+    """It goes on, whether it was paused or parked."""
+    if not await database.transact(lambda connection: controls.resume_member(connection, key)):
+        raise await _unknown(database, key)
+
+
+async def _unknown(database: Database, key: str) -> Rejected:
+    async with database.read() as connection:
+        known = [row.key for row in await reports.member_rows(connection)]
+    rest = f"known are {', '.join(known)}" if known else "none is known until the daemon has run"
+    return Rejected(f"there is no member {key}: {rest}")
+
+
+def days_left(ends: datetime) -> float:
+    """Until a token ends, by this machine's clock; negative once it has."""
+    return (ends.timestamp() - time.time()) / _SECONDS_A_DAY

@@ -1,0 +1,264 @@
+"""Segments: what is known of each, and the orders people give.
+
+An order (adopt, recreate, delete) is a mark in the segment's row; the owner of its member carries it out. What the
+configuration declares is made and changed there, and read-only here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.segment import UNKNOWN_SEGMENTS, SegmentParking
+from syncd.errors import Rejected
+from syncd.operations.moments import moment
+from syncd.settings import Segment, Settings
+from syncd.store import batches, controls, ledger, outbox, reports
+from syncd.store import segments as rows
+from syncd.store.engine import Database
+
+_TRANSITIONS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentReport:
+    """A segment now. `oldest_seconds` is the age of its oldest row in the outbox; `ledger` who is in it as LinkedIn
+    last accepted it; counts of LinkedIn's are None until it knows them.
+    """
+
+    key: str
+    name: str
+    kind: str
+    account: str
+    member: str
+    declared: bool
+    paused: bool
+    parked: str | None
+    parked_words: str
+    parked_at: datetime | None
+    order: str | None
+    dmp_id: int | None
+    ad_segment: str | None
+    status: str
+    status_since: datetime | None
+    input_count: int | None
+    matched_count: int | None
+    audience_size: int | None
+    pending: int
+    oldest_seconds: float
+    open_batches: int
+    ledger: int
+    applied: int
+    superseded: int
+    dead: int
+    accepted_elements: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Rows in the outbox whose segment does not exist; they wait."""
+
+    key: str
+    pending: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    before: str
+    after: str
+    documented: bool
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentDetails:
+    """A segment, its newest changes of status, and its dead letters by reason."""
+
+    segment: SegmentReport
+    transitions: list[Transition]
+    dead_letters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentList:
+    segments: list[SegmentReport]
+    unknown: list[Unknown]
+
+
+async def listed(database: Database) -> SegmentList:
+    """Every segment, and the rows that wait for one that does not exist."""
+    async with database.read() as connection:
+        return await _listed(connection, await reports.segment_rows(connection))
+
+
+async def shown(database: Database, key: str) -> SegmentDetails:
+    async with database.read() as connection:
+        found = await reports.segment_rows(connection, key)
+        if not found:
+            raise await unknown(connection, key)
+        (segment,) = (await _listed(connection, found)).segments
+        transitions = [
+            Transition(before=row.from_status, after=row.to_status, documented=row.documented, at=moment(row.at))
+            for row in await reports.transitions_of(connection, found[0].id, _TRANSITIONS)
+        ]
+        dead = {row.reason: row.letters for row in await reports.letter_counts(connection, key)}
+    return SegmentDetails(segment=segment, transitions=transitions, dead_letters=dead)
+
+
+async def _listed(connection: AsyncConnection, found: Collection[Any]) -> SegmentList:
+    ids = [row.id for row in found]
+    pending = {key: (count, age) for key, count, age in await outbox.pending(connection)}
+    open_batches = await batches.count_open(connection, ids)
+    sizes = await ledger.sizes(connection, ids)
+    tallies = await reports.tallies(connection)
+    listed = []
+    for row in found:
+        count, age = pending.get(row.key, (0, 0.0))
+        tally = tallies.get(row.id)
+        listed.append(
+            SegmentReport(
+                key=row.key,
+                name=row.name,
+                kind=row.kind,
+                account=row.account,
+                member=row.member,
+                declared=row.declared,
+                paused=row.paused,
+                parked=row.parked,
+                parked_words=row.parked_words,
+                parked_at=moment(row.parked_at),
+                order=row.order_given,
+                dmp_id=row.dmp_id,
+                ad_segment=row.ad_segment,
+                status=row.status,
+                status_since=moment(row.status_since),
+                input_count=row.input_count,
+                matched_count=row.matched_count,
+                audience_size=row.audience_size,
+                pending=count,
+                oldest_seconds=age,
+                open_batches=open_batches.get(row.id, 0),
+                ledger=sizes.get(row.id, 0),
+                applied=tally.applied if tally else 0,
+                superseded=tally.superseded if tally else 0,
+                dead=tally.dead if tally else 0,
+                accepted_elements=tally.elements if tally else 0,
+            )
+        )
+    known = await rows.keys(connection)
+    waiting = [
+        Unknown(key=key, pending=count, oldest_seconds=age)
+        for key, (count, age) in sorted(pending.items())
+        if key not in known
+    ]
+    return SegmentList(segments=listed, unknown=waiting)
+
+
+async def unknown(connection: AsyncConnection, key: str, more: Collection[str] = ()) -> Rejected:
+    """The refusal of a key that nobody knows; it names those that are known."""
+    known = sorted({*await rows.keys(connection), *more})
+    rest = f"known are {', '.join(known)}" if known else "none is known yet"
+    return Rejected(f"there is no segment {key}: {rest}")
+
+
+async def create(database: Database, settings: Settings, wanted: rows.Declared) -> None:
+    """Makes a segment known; the owner of its member creates it at LinkedIn."""
+    _check(wanted, settings)
+    applications = {member.key: member.application for member in settings.members}
+
+    async def work(connection: AsyncConnection) -> None:
+        if await reports.kind_of(connection, wanted.key) is not None:
+            raise Rejected(f"there is a segment {wanted.key} already")
+        people = {wanted.member: applications[wanted.member]}
+        await rows.declare(connection, people, [wanted], declared=False)
+
+    await database.transact(work)
+
+
+def _check(wanted: rows.Declared, settings: Settings) -> None:
+    """The same rules as for the configuration."""
+    try:
+        Segment(
+            key=wanted.key,
+            name=wanted.name,
+            kind=wanted.kind,  # type: ignore[arg-type]  # validation is what it is for
+            account=wanted.account,
+            member=wanted.member,
+        )
+    except ValidationError as invalid:
+        problems = [f"{error['loc'][-1]}: {error['msg']}" for error in invalid.errors(include_url=False)]
+        raise Rejected("; ".join(problems)) from None
+    if wanted.key == UNKNOWN_SEGMENTS or any(segment.key == wanted.key for segment in settings.segments):
+        raise Rejected(f"segment {wanted.key} is declared in the configuration, which is where it is changed")
+    if all(member.key != wanted.member for member in settings.members):
+        known = ", ".join(sorted(member.key for member in settings.members)) or "none"
+        raise Rejected(f"there is no member {wanted.member} in the configuration: declared are {known}")
+    if settings.linkedin.source_platform is None:
+        raise Rejected("linkedin.source_platform (SYNCD_LINKEDIN__SOURCE_PLATFORM) must be set to create segments")
+
+
+async def adopt(database: Database, key: str) -> None:
+    """Takes over the segment that was found at LinkedIn under this key."""
+
+    async def work(connection: AsyncConnection) -> None:
+        row = await _found(connection, key)
+        if row.parked != SegmentParking.FOREIGN:
+            raise Rejected(f"nothing is there to adopt for segment {key}: it is not parked as {SegmentParking.FOREIGN}")
+        await controls.order(connection, key, "adopt")
+
+    await database.transact(work)
+
+
+async def recreate(database: Database, key: str) -> None:
+    """A new DMP segment takes the place of the old one, which is left as it is."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await _found(connection, key)
+        await controls.order(connection, key, "recreate")
+
+    await database.transact(work)
+
+
+async def delete(database: Database, settings: Settings, key: str) -> None:
+    """The segment goes, at LinkedIn too. One that the configuration declares would come back."""
+
+    async def work(connection: AsyncConnection) -> None:
+        row = await _found(connection, key)
+        if row.declared or any(segment.key == key for segment in settings.segments):
+            raise Rejected(f"segment {key} is declared in the configuration: it is read-only here")
+        await controls.order(connection, key, "delete")
+
+    await database.transact(work)
+
+
+async def pause(database: Database, key: str) -> None:
+    """Nothing is taken or sent for it until it is resumed; its rows wait in the outbox."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await _found(connection, key)
+        await controls.pause_segment(connection, key)
+
+    await database.transact(work)
+
+
+async def resume(database: Database, key: str) -> None:
+    """It goes on, whether it was paused or parked."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await _found(connection, key)
+        await controls.resume_segment(connection, key)
+
+    await database.transact(work)
+
+
+async def _found(connection: AsyncConnection, key: str) -> Any:
+    found = await reports.segment_rows(connection, key)
+    if not found:
+        raise await unknown(connection, key)
+    return found[0]

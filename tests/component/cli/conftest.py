@@ -1,0 +1,44 @@
+"""`syncd` with a configuration of its own, over SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from syncd.cli.commands import syncd
+
+ACCOUNT = "urn:li:sponsoredAccount:123456"
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def cli(store_url: str, tmp_path: Path) -> Cli:
+    """Runs one command; what it says on stdout and stderr is kept apart."""
+    config = configuration(tmp_path, store_url)
+
+    def run(*arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(syncd, ["--config", str(config), *arguments], input=stdin)
+
+    return run
+
+
+def configuration(tmp_path: Path, url: str) -> Path:
+    token = tmp_path / "token"
+    token.write_text("sandbox-token")
+    settings = {
+        "database_url": url,
+        "linkedin": {
+            "base_url": "http://127.0.0.1:9/rest",
+            "oauth_url": "http://127.0.0.1:9/oauth/v2",
+            "source_platform": "FAKE",
+        },
+        "members": [{"key": "demo", "access_token_file": str(token)}],
+        "segments": [{"key": "trial", "name": "Trial", "kind": "user", "account": ACCOUNT, "member": "demo"}],
+    }
+    file = tmp_path / "syncd.yaml"
+    file.write_text(json.dumps(settings))
+    return file
