@@ -30,10 +30,11 @@ from syncd.errors import BadConfiguration, Fatal, Transient
 from syncd.linkedin.auth import TokenSource
 from syncd.linkedin.caller import Caller
 from syncd.linkedin.pacing import Pacer
-from syncd.linkedin.transport import Endpoint, Observe, Transport
+from syncd.linkedin.transport import Observe, Transport
 from syncd.observe.health import health_app, listening, metrics_app
 from syncd.observe.logs import configure, log_events
 from syncd.observe.metrics import Metrics, watch_loop
+from syncd.operations import voices
 from syncd.pipeline import react, refresh, watch
 from syncd.pipeline.lanes import Road
 from syncd.pipeline.member import Member, Tools
@@ -47,10 +48,7 @@ from syncd.settings import Settings
 from syncd.store import lockfile, migrate, notices, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
-from syncd.store.tokens import SealedTokens
 
-_OTHER_CALLS: Final = 300
-"""Requests a minute to everything but the streams: LinkedIn names no limit for them."""
 _PROVISION: Final = 2.0
 _LISTEN_AGAIN: Final = 5.0
 _log = structlog.get_logger("syncd")
@@ -224,31 +222,11 @@ class Daemon:
     @asynccontextmanager
     async def _members(self) -> AsyncIterator[None]:
         """A transport and a token source for every member, open as long as the block."""
-        linkedin = self._settings.linkedin
-        endpoint = Endpoint(
-            base_url=linkedin.base_url,
-            oauth_url=linkedin.oauth_url,
-            allowed_hosts=linkedin.allowed_hosts,
-            api_version=linkedin.api_version,
-            request_timeout=linkedin.request_timeout,
-            proxy=linkedin.proxy.get_secret_value() if linkedin.proxy else None,
-            ca_file=linkedin.ca_file,
-        )
-        keys = [key.get_secret_value() for key in self._settings.secret_keys]
         async with AsyncExitStack() as stack:
             for member in self._settings.members:
-                transport = await stack.enter_async_context(Transport(endpoint, observe=self._observer(member.key)))
-                vault = SealedTokens(self.database, member.key, keys) if keys else None
-                tokens = TokenSource(
-                    access_token_file=member.access_token_file,
-                    refresh_token_file=member.refresh_token_file,
-                    client_id=member.client_id,
-                    client_secret_file=member.client_secret_file,
-                    vault=vault,
-                    transport=transport,
-                    wall=time.time,
-                    sleep=asyncio.sleep,
-                )
+                opened = voices.transport(self._settings, self._observer(member.key))
+                transport = await stack.enter_async_context(opened)
+                tokens = voices.tokens(self._settings, member, transport, self.database)
                 self._enrolled[member.key] = _Enrolled(member, transport, tokens)
             yield
 
@@ -282,13 +260,8 @@ class Daemon:
         )
 
     async def _work(self, member: Member, stop: asyncio.Event) -> bool:
-        caller = Caller(
-            member.transport,
-            member.tokens,
-            Pacer(quota(_OTHER_CALLS), hold=self._tools.request_timeout),
-            may_call=lambda: member.may_send(time.monotonic()),
-            sleep=asyncio.sleep,
-            dice=random.random,
+        caller = voices.caller(
+            self._settings, member.transport, member.tokens, lambda: member.may_send(time.monotonic())
         )
         beside = (self._provisioning(member, caller), self._tracking(member, caller))
         try:

@@ -76,7 +76,7 @@ class Element(msgspec.Struct, array_like=True, frozen=True, gc=False):
     @property
     def keys(self) -> tuple[bytes, ...]:
         """What it shares with another element when the two must not be in flight together."""
-        return (*self.ids, b"\0%d" % self.row) if self.is_paired else self.ids
+        return (*self.ids, b"\0%d" % self.row) if self.row and self.is_paired else self.ids
 
     @property
     def is_paired(self) -> bool:
@@ -129,7 +129,7 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _elements: Final = msgspec.msgpack.Decoder(list[Element])
 _element: Final = msgspec.msgpack.Decoder(Element)
 _numbers: Final = msgspec.msgpack.Decoder(tuple[list[int], bytes])
-_keys: Final = msgspec.msgpack.Decoder(list[bytes])
+_traces: Final = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]])
 
 
 def pack(elements: Sequence[Element]) -> bytes:
@@ -148,12 +148,18 @@ def unpack_element(packed: bytes) -> Element:
     return _element.decode(packed)
 
 
-def pack_keys(keys: Iterable[bytes]) -> bytes:
-    return _encode(list(keys))
+def pack_traces(traces: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Identities that may be at LinkedIn otherwise than the ledger says, with the fields they may be there with."""
+    return _encode(list(traces))
 
 
-def unpack_keys(packed: bytes) -> list[bytes]:
-    return _keys.decode(packed)
+def unpack_traces(packed: bytes) -> list[tuple[bytes, bytes]]:
+    return _traces.decode(packed)
+
+
+def trace(element: Element) -> tuple[bytes, bytes]:
+    """What an attempt whose end is unknown may have left."""
+    return element.ids[0], element.fields if element.add and keeps_fields(element.ids[0]) else b""
 
 
 def pack_rows(rows: Iterable[tuple[int, RowFate]]) -> bytes:
@@ -207,7 +213,7 @@ class Entry:
     anonymous: bool = False
 
     def over(self, earlier: Entry | None) -> Entry:
-        """This entry, of a newer element, with the ids of an earlier one as well: an ADD that names one id takes none away."""
+        """The entry of a newer element with the ids of an earlier one as well: an ADD that names one id takes none away."""
         if earlier is None:
             return self
         more = tuple(key for key in earlier.ids if key not in self.ids)

@@ -6,34 +6,28 @@ No point changes anything, except that a token that has ended is refreshed, as t
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from syncd.domain.outcome import NotAllowed, Sunset, TokenRefused, Unclear
-from syncd.domain.quota import quota
 from syncd.errors import Rejected, SyncdError
 from syncd.linkedin import accounts
 from syncd.linkedin.accounts import Role
-from syncd.linkedin.auth import TokenSource
 from syncd.linkedin.caller import Caller
-from syncd.linkedin.pacing import Pacer
-from syncd.linkedin.transport import Endpoint, Transport
 from syncd.observe.metrics import sunset
+from syncd.operations import voices
 from syncd.operations.members import days_left
 from syncd.operations.moments import moment
 from syncd.operations.opening import sqlite_file
+from syncd.operations.voices import Clock
 from syncd.settings import Member, Settings
 from syncd.store import migrate, reports
 from syncd.store.engine import Database
-from syncd.store.tokens import SealedTokens
 
-_CALLS_A_MINUTE: Final = 300
 _READ_ONLY: Final = "VIEWER"
 _SOON: Final = 7.0
 
@@ -53,14 +47,6 @@ class _Person:
 
     member: Member
     roles: Sequence[Role] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
-    """Patience with a token that LinkedIn may not have spread yet; replaced in tests, which have none."""
-
-    wall: Callable[[], float] = time.time
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
 
 async def check(settings: Settings, clock: Clock = Clock()) -> list[Point]:
@@ -194,33 +180,6 @@ def _same_people(people: Sequence[_Person]) -> Iterator[Point]:
 @asynccontextmanager
 async def _caller(settings: Settings, member: Member, database: Database | None, clock: Clock) -> AsyncIterator[Caller]:
     """The member's voice outside the daemon; its calls go to resources that no stream uses."""
-    linkedin = settings.linkedin
-    endpoint = Endpoint(
-        base_url=linkedin.base_url,
-        oauth_url=linkedin.oauth_url,
-        allowed_hosts=linkedin.allowed_hosts,
-        api_version=linkedin.api_version,
-        request_timeout=linkedin.request_timeout,
-        proxy=linkedin.proxy.get_secret_value() if linkedin.proxy else None,
-        ca_file=linkedin.ca_file,
-    )
-    keys = [key.get_secret_value() for key in settings.secret_keys]
-    async with Transport(endpoint) as transport:
-        tokens = TokenSource(
-            access_token_file=member.access_token_file,
-            refresh_token_file=member.refresh_token_file,
-            client_id=member.client_id,
-            client_secret_file=member.client_secret_file,
-            vault=SealedTokens(database, member.key, keys) if keys and database is not None else None,
-            transport=transport,
-            wall=clock.wall,
-            sleep=clock.sleep,
-        )
-        yield Caller(
-            transport,
-            tokens,
-            Pacer(quota(_CALLS_A_MINUTE), hold=linkedin.request_timeout),
-            may_call=lambda: True,
-            sleep=clock.sleep,
-            dice=random.random,
-        )
+    async with voices.transport(settings) as transport:
+        tokens = voices.tokens(settings, member, transport, database, clock)
+        yield voices.caller(settings, transport, tokens, clock=clock)

@@ -34,20 +34,19 @@ async def deliver(road: Road, member: Member, tools: Tools, start: Callable[[Cor
         if not member.may_send(now) or road.next_turn() is None:
             await wait_for(heard, _until(road, member, now))
             continue
-        access = await member.tokens.access()
-        if not isinstance(access, Access):
-            await react.without_token(member, tools, access)
-            continue
         waited = await pacer.admit()
         tools.emit(PacerWaited(resource=road.resource, seconds=waited))
+        access = await member.tokens.access()
         turn = road.next_turn() if member.may_send(tools.monotonic()) else None
-        if turn is None:
+        if turn is None or not isinstance(access, Access):
             pacer.done(answered=True)
+            if not isinstance(access, Access):
+                await react.without_token(member, tools, access)
             continue
         road.depart(turn)
         if member.parked is not None:
             member.probe_at = tools.monotonic() + 2 * tools.request_timeout
-        start(_fly(Flight(turn, road, member, tools, access)))
+        start(_fly(Flight(turn, road, member, tools, access, tools.monotonic())))
 
 
 def _until(road: Road, member: Member, now: float) -> float:
@@ -63,7 +62,7 @@ async def _fly(flight: Flight) -> None:
     dropped = set(lane.overtaken(batch, part))
     going = [index for index in part.indexes if index not in dropped] if dropped else part.indexes
     try:
-        outcome = await _asked(flight, going) if going else None
+        outcome = await _asked(flight, going)
         if outcome is None and going:
             batch.in_flight.discard(part)
             return
@@ -81,11 +80,11 @@ async def _fly(flight: Flight) -> None:
 
 
 async def _asked(flight: Flight, going: Sequence[int]) -> Outcome | None:
-    """Sends the elements and gives the pacer its place back; nothing if the lease cannot be trusted any more."""
+    """Sends the elements, if any are left, and gives the pacer its place back; nothing if the lease cannot be trusted."""
     pacer = flight.member.pacers[flight.road.resource]
     answered = True
     try:
-        if not flight.member.trusts(flight.tools.monotonic()):
+        if not going or not flight.member.trusts(flight.tools.monotonic()):
             return None
         answered = False
         outcome = await _sent(flight, going)

@@ -33,16 +33,15 @@ async def gather(lane: Lane, member: Member, tools: Tools) -> None:
     """One intake of a segment; afterwards its batches stand in the lane. Raises LeaseLost, Transient."""
     async with lane.gathering:
         started = tools.monotonic()
-        most = MOST_ELEMENTS
         if not lane.armed:
-            careful = await tools.database.transact(lambda connection: _arm(connection, lane, member, tools))
-            if careful is not None:
-                most = 1
-                if careful.quarantined is not None:
-                    tools.emit(RowQuarantined(segment=lane.segment.key, row=careful.quarantined))
+            careful = await tools.database.transact(lambda connection: _arm(connection, lane, member))
+            lane.armed = MOST_ELEMENTS if careful is None else 1
+            if careful is not None and careful.quarantined is not None:
+                tools.emit(RowQuarantined(segment=lane.segment.key, row=careful.quarantined))
+        most = lane.armed
         taken = await tools.database.transact(lambda connection: _take(connection, lane, member, tools, most))
         tools.origin.note(taken.highest)
-        lane.armed = taken.more and most > 1
+        lane.armed = most if taken.more and most > 1 else 0
         lane.waiting = taken.more
         for number, draft in zip(taken.numbers, taken.harvest.drafts, strict=True):
             if draft.elements:
@@ -51,9 +50,10 @@ async def gather(lane: Lane, member: Member, tools: Tools) -> None:
             tools.emit(_told(lane, taken, tools.monotonic() - started))
 
 
-async def _arm(connection: AsyncConnection, lane: Lane, member: Member, tools: Tools) -> intakes.Careful | None:
-    """Counts this intake as a crash until it has ended; after three, says to go row by row."""
-    del tools
+async def _arm(connection: AsyncConnection, lane: Lane, member: Member) -> intakes.Careful | None:
+    """Counts this intake as a crash until it has ended; after three, says to go row by row. A database that fails
+    meanwhile ends no process: the intake is tried again as it was counted.
+    """
     await fence(connection, member.grant)
     segment = lane.segment
     state = await intakes.arm(connection, segment.id)
@@ -159,14 +159,12 @@ async def _known(connection: AsyncConnection, lane: Lane, ready: list[Ready], ma
     segment = lane.segment
     named = {row.subject for row in ready if row.subject is not None}
     subjects = await ledger.lines(connection, segment.id, named) if named else {}
-    identities = {row.ids[0] for row in ready if row.ids and collapse.needs_entry(row, mark.high_water)}
+    paired = lane.is_paired
+    identities = {row.ids[0] for row in ready if row.ids and (paired or collapse.needs_entry(row, mark.high_water))}
     identities.update(line.identity for line in subjects.values() if line.identity is not None)
-    entries: dict[bytes, Entry] = {}
-    for identity in identities:
-        latest = lane.latest(identity)
-        if latest is not None:
-            entries[identity] = latest
-    entries |= await ledger.entries(connection, segment.id, [one for one in identities if one not in entries])
+    latest = {identity: lane.latest(identity) for identity in identities}
+    entries: dict[bytes, Entry] = await ledger.entries(connection, segment.id, identities)
+    entries |= {identity: entry.over(entries.get(identity)) for identity, entry in latest.items() if entry is not None}
     holders: dict[bytes, int] = {}
     if (mark.has_subjects or named) and identities:
         holders = await ledger.holders(connection, segment.id, identities)

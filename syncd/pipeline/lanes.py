@@ -85,7 +85,8 @@ def _plain(elements: list[Element]) -> bool:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One segment on the road. `waiting` says that its outbox has rows, `armed` that the next intake is counted already.
+    """One segment on the road. `waiting` says that its outbox has rows, `armed` how many rows the next
+    intake may take, having been counted already (0: not counted).
     Monotonic times: `probe_at` when a parked one is tried again, `bound_at` when its DMP segment was made, `ready_at`
     from when on that takes data.
     """
@@ -94,7 +95,7 @@ class Lane:
     batches: list[Open] = field(default_factory=list)
     waiting: bool = False
     gathering: asyncio.Lock = field(default_factory=asyncio.Lock)
-    armed: bool = False
+    armed: int = 0
     probe_at: float = 0.0
     probes: int = 0
     ready_at: float = 0.0
@@ -145,11 +146,7 @@ class Lane:
         if not later:
             return []
         elements = batch.journey.elements
-        return [
-            place
-            for place in part.indexes
-            if any(_overtakes(one, elements[place]) for one in later)
-        ]
+        return [place for place in part.indexes if any(_overtakes(one, elements[place]) for one in later)]
 
     def is_open(self, now: float) -> bool:
         """Whether requests for the segment may go: bound, old enough, its status known, not parked unless a probe is due."""
@@ -167,6 +164,11 @@ class Lane:
         if any(batch.behind for batch in self.batches):
             return False
         return sum(1 for batch in self.batches if batch.is_retrying) < RETRYING
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether an open batch holds elements of several ids, so that even a plain ADD may have to repeat some."""
+        return any(not _plain(batch.journey.elements) for batch in self.batches)
 
     @property
     def is_idle(self) -> bool:

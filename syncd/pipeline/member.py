@@ -50,6 +50,7 @@ class Member:
     probe_at: float = 0.0
     probes: int = 0
     throttles_in_a_row: dict[str, int] = field(default_factory=dict)
+    throttled_at: dict[str, float] = field(default_factory=dict)
 
     def trusts(self, now: float) -> bool:
         return not self.lost and now < self.trusted_until
@@ -66,6 +67,13 @@ class Member:
         for road in self.roads.values():
             yield from road.lanes.values()
 
+    @property
+    def has_loose_ends(self) -> bool:
+        """Whether something of it may still land at LinkedIn: the next owner must wait for that and re-assert."""
+        return any(pacer.in_flight for pacer in self.pacers.values()) or any(
+            batch.journey.uncertain for lane in self.lanes() for batch in lane.batches
+        )
+
     def lose(self) -> None:
         """Another replica owns the member: nothing of it goes out from here any more."""
         self.lost = True
@@ -78,10 +86,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """One request on its way."""
+    """One request on its way since `departed`, monotonic seconds."""
 
     turn: Turn
     road: Road
     member: Member
     tools: Tools
     access: Access
+    departed: float

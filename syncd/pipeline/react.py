@@ -45,7 +45,7 @@ async def react(flight: Flight, step: Step, outcome: Outcome) -> None:
         await _succeeded(flight.turn.lane, road, member, tools)
         return
     if step.throttled is not None:
-        await _throttled(step.throttled, road, member, tools)
+        await _throttled(step.throttled, flight)
     elif step.failed:
         _failed(road, member, tools)
     if step.token_refused:
@@ -95,9 +95,14 @@ async def resume_segment(lane: Lane, tools: Tools) -> None:
     tools.emit(SegmentResumed(segment=lane.segment.key, reason=reason.value))
 
 
-async def _throttled(throttled: Throttled, road: Road, member: Member, tools: Tools) -> None:
+async def _throttled(throttled: Throttled, flight: Flight) -> None:
+    """The resource pauses. Requests that had left before the pause began are refused too and count no further."""
+    road, member, tools = flight.road, flight.member, flight.tools
+    if flight.departed < member.throttled_at.get(road.resource, 0.0):
+        return
     in_a_row = member.throttles_in_a_row.get(road.resource, 0) + 1
     member.throttles_in_a_row[road.resource] = in_a_row
+    member.throttled_at[road.resource] = tools.monotonic()
     wait = throttle_wait(throttled.scope, in_a_row, throttled.retry_after, tools.dice)
     member.pacers[road.resource].shut(wait, probe=throttled.scope is not Scope.MINUTE)
     tools.emit(

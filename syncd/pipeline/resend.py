@@ -7,9 +7,11 @@ with its original rank: a newer change that was applied meanwhile wins.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import BatchId, BatchKind, Draft, Element, Entry, RowFate, keeps_fields
+from syncd.domain.batch import BatchId, BatchKind, Draft, Element, Entry, Flag, RowFate, keeps_fields
 from syncd.domain.collapse import arranged
 from syncd.domain.events import Reasserted
 from syncd.domain.settlement import Journey
@@ -30,11 +32,14 @@ async def reassert(lane: Lane, member: Member, tools: Tools) -> bool:
             due = await letters.due(connection, lane.segment.id)
             if due is None:
                 return None
-            waiting = [identity for identity in due.identities if lane.latest(identity) is None]
-            entries = await ledger.entries(connection, lane.segment.id, waiting)
+            under_way = {trace for trace in due.traces if lane.latest(trace[0]) is not None}
+            if under_way:
+                wait = 2 * tools.request_timeout
+                await batches.promise_reassertion(connection, lane.segment.id, under_way, wait)
+            traces = due.traces - under_way
+            entries = await ledger.entries(connection, lane.segment.id, {identity for identity, _ in traces})
             await letters.done(connection, due)
-            elements = [_again(entry) for entry in entries.values() if _can_go(entry)]
-            return await _write(connection, lane, BatchKind.REASSERT, arranged(elements))
+            return await _write(connection, lane, BatchKind.REASSERT, arranged(_restated(traces, entries)))
 
         written = await tools.database.transact(work)
         sent = _enter(lane, BatchKind.REASSERT, written)
@@ -44,13 +49,20 @@ async def reassert(lane: Lane, member: Member, tools: Tools) -> bool:
     return written is not None
 
 
-def _again(entry: Entry) -> Element:
-    return Element(add=entry.present, ids=entry.ids, fields=entry.fields, rank=entry.rank, row=0)
-
-
-def _can_go(entry: Entry) -> bool:
-    """A company, or a person known by name only, leaves with the fields it came with."""
-    return bool(entry.fields) or not keeps_fields(entry.ids[0])
+def _restated(traces: set[tuple[bytes, bytes]], entries: Mapping[bytes, Entry]) -> list[Element]:
+    """The last state of each identity; what may have been left with other fields is taken out before."""
+    elements = []
+    for identity, fields in sorted(traces):
+        entry = entries.get(identity)
+        if entry is not None and fields and not (entry.present and entry.fields == fields):
+            left = Element(add=False, ids=entry.ids, fields=fields, rank=entry.rank - 1, row=0, flags=int(Flag.PARTING))
+            elements.append(left)
+    elements.extend(
+        Element(add=entry.present, ids=entry.ids, fields=entry.fields, rank=entry.rank, row=0)
+        for entry in entries.values()
+        if entry.fields or not keeps_fields(entry.ids[0])
+    )
+    return elements
 
 
 async def retry(lane: Lane, member: Member, tools: Tools) -> bool:
@@ -63,10 +75,9 @@ async def retry(lane: Lane, member: Member, tools: Tools) -> bool:
             if not wanted:
                 return None
             identities = {letter.element.ids[0] for letter in wanted}
-            entries = {identity: lane.latest(identity) for identity in identities}
-            known = {identity: entry for identity, entry in entries.items() if entry is not None}
-            missing = [identity for identity in identities if identity not in known]
-            known |= await ledger.entries(connection, lane.segment.id, missing)
+            latest = {identity: lane.latest(identity) for identity in identities}
+            known = await ledger.entries(connection, lane.segment.id, identities)
+            known |= {identity: entry.over(known.get(identity)) for identity, entry in latest.items() if entry}
             newest: dict[bytes, Element] = {}
             late: list[int] = []
             for letter in wanted:

@@ -54,7 +54,7 @@ class Requests:
 async def work(
     member: Member, tools: Tools, beside: Sequence[Beside], stop: asyncio.Event, deadline: Callable[[], float]
 ) -> bool:
-    """Works for a member until `stop`; whether everything in flight ended within the deadline."""
+    """Works for a member until `stop`; whether everything ended within the deadline and nothing of it can still land."""
     await _loaded(member, tools)
     async with asyncio.TaskGroup() as group:
         requests = Requests(group)
@@ -68,7 +68,8 @@ async def work(
         for loop in loops:
             loop.cancel()
         await asyncio.wait(loops)
-        return requests.cut() if member.lost else await requests.finish(deadline())
+        ended = requests.cut() if member.lost else await requests.finish(deadline())
+        return ended and not member.has_loose_ends
 
 
 async def _loaded(member: Member, tools: Tools) -> None:

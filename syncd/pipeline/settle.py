@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import Element, Flag, State
+from syncd.domain.batch import Element, Flag, State, trace
 from syncd.domain.events import BatchClosed, BatchDelayed, StepSettled
 from syncd.domain.settlement import Journey, Step
 from syncd.pipeline.lanes import Lane
@@ -68,7 +68,7 @@ async def _write(
     held = step.held if step.held is not None else journey.held
     closes = not step.again and not held and all(part is step.part for part in journey.parts)
     if closes:
-        uncertain = {elements[index].ids[0] for index in (*journey.uncertain, *step.uncertain)}
+        uncertain = {trace(elements[index]) for index in (*journey.uncertain, *step.uncertain)}
         if uncertain:
             wait = 2 * tools.request_timeout
             await batches.promise_reassertion(connection, journey.segment_id, uncertain, wait)

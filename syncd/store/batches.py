@@ -17,8 +17,8 @@ from syncd.domain.batch import (
     RowFate,
     pack,
     pack_element,
-    pack_keys,
     pack_rows,
+    pack_traces,
     unpack,
     unpack_rows,
 )
@@ -201,10 +201,10 @@ async def buried(connection: AsyncConnection, rows: Collection[int]) -> set[int]
 
 
 async def promise_reassertion(
-    connection: AsyncConnection, segment_id: int, identities: Collection[bytes], wait: float
+    connection: AsyncConnection, segment_id: int, traces: Collection[tuple[bytes, bytes]], wait: float
 ) -> None:
     """Remembers identities whose last state goes out once more, `wait` seconds from now."""
-    statement = insert(reassertions).values(segment_id=segment_id, due_at=later(wait), identities=pack_keys(identities))
+    statement = insert(reassertions).values(segment_id=segment_id, due_at=later(wait), identities=pack_traces(traces))
     await connection.execute(statement)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import MOST_ELEMENTS, Element, pack_keys, unpack_element, unpack_keys
+from syncd.domain.batch import MOST_ELEMENTS, Element, pack_traces, unpack_element, unpack_traces
 from syncd.store.tables import batches, dead_letters, later, ledger, now, reassertions
 
 
@@ -19,7 +19,7 @@ class Due:
     """Identities whose last state goes out once more, and the promises that said so."""
 
     promises: tuple[int, ...]
-    identities: set[bytes]
+    traces: set[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ async def due(connection: AsyncConnection, segment_id: int) -> Due | None:
         .limit(16)
     )
     promises: list[int] = []
-    identities: set[bytes] = set()
+    traces: set[tuple[bytes, bytes]] = set()
     for number, packed in await connection.execute(statement):
-        more = unpack_keys(packed)
-        if promises and len(identities) + len(more) > MOST_ELEMENTS:
+        more = unpack_traces(packed)
+        if promises and len(traces) + len(more) > MOST_ELEMENTS:
             break
         promises.append(number)
-        identities.update(more)
-    return Due(tuple(promises), identities) if promises else None
+        traces.update(more)
+    return Due(tuple(promises), traces) if promises else None
 
 
 async def due_segments(connection: AsyncConnection, segment_ids: Sequence[int]) -> set[int]:
@@ -90,7 +90,9 @@ async def replay(connection: AsyncConnection, segment_id: int) -> int:
         if not page:
             return total
         await connection.execute(
-            insert(reassertions).values(segment_id=segment_id, due_at=later(0.0), identities=pack_keys(page))
+            insert(reassertions).values(
+                segment_id=segment_id, due_at=later(0.0), identities=pack_traces((key, b"") for key in page)
+            )
         )
         last = page[-1]
         total += len(page)

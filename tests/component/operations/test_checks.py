@@ -11,7 +11,8 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from syncd.operations import checks
-from syncd.operations.checks import Clock, Point
+from syncd.operations.checks import Point
+from syncd.operations.voices import Clock
 from syncd.sandbox import SandboxOptions, create_app
 from syncd.sandbox.options import MemberOption
 from syncd.settings import Linkedin, Member, Settings
