@@ -142,7 +142,6 @@ class Daemon:
         """Waits for a schema that fits, works until `stop`, drains."""
         if not await self._usable(stop):
             return
-        await self._declare()
         async with self._members():
             ownership = self._ownership()
             async with asyncio.TaskGroup() as group:
@@ -193,6 +192,7 @@ class Daemon:
         while not stop.is_set():
             try:
                 await migrate.usable(self.database)
+                await self._declare()
             except (Transient, Fatal) as error:
                 self._why_not = [str(error)]
                 if str(error) != said:
@@ -302,6 +302,7 @@ class Daemon:
             async with self.database.read() as connection:
                 bindings, moment = await segments.of_members(connection, [member.key])
             failure = await tracker.follow([binding.segment for binding in bindings], moment)
+            await refresh.refresh(member, self._tools)
             if isinstance(failure, TokenRefused):
                 await react.park_member(member, self._tools, MemberParking.TOKEN, failure.words)
             elif isinstance(failure, Sunset):

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from syncd import __version__
-from syncd.cli import changes, checking, feeding, importing, letters, members, running, segments
+from syncd.cli import changes, checking, feeding, importing, letters, members, resyncs, running, segments
 from syncd.cli.demo import command as demo
 from syncd.cli.shell import Commands, Shell
 
@@ -41,6 +41,7 @@ for _command in (
     feeding.enqueue,
     importing.import_,
     changes.changes,
+    resyncs.resync,
     letters.letters,
 ):
     syncd.add_command(_command)

@@ -131,7 +131,9 @@ async def _written(flight: Flight, step: Step) -> None:
     failures = 0
     while True:
         try:
-            return await settle.record(flight.turn.lane, flight.turn.batch.journey, step, flight.member, flight.tools)
+            return await settle.record(
+                flight.turn.lane, flight.turn.batch.journey, step, flight.member, flight.tools, doubted=failures > 0
+            )
         except Transient as error:
             failures += 1
             flight.tools.emit(DatabaseFailed(where="settlement", words=str(error)))

@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from syncd.domain.batch import Element, Entry, Flag, State, keeps_fields
+from syncd.domain.batch import BatchKind, Element, Entry, Flag, State, keeps_fields
 from syncd.domain.change import Rank
 from syncd.domain.segment import TRIED_AGAIN, Segment
 from syncd.domain.settlement import Journey, Part, Step
 
 AHEAD: Final = 4
 """Batches of a member that may wait for their turn: so many are prepared, no more, and the rest gathers in the outbox."""
+AGAIN_AHEAD: Final = 2
+"""Likewise of those that come from the ledger."""
+LIVE_TURNS: Final = 10
+"""One turn in so many is not for live changes while anything else waits."""
 RETRYING: Final = 4
 """Batches of one segment that may wait for another attempt before it takes no more rows."""
 
@@ -88,7 +92,8 @@ class Lane:
     """One segment on the road. `waiting` says that its outbox has rows, `armed` how many rows the next
     intake may take, having been counted already (0: not counted).
     Monotonic times: `probe_at` when a parked one is tried again, `bound_at` when its DMP segment was made, `ready_at`
-    from when on that takes data.
+    from when on that takes data. `owed` says that re-assertions are due, `wanted` that dead letters go again,
+    `doubted` that a batch may have been written without our knowing.
     """
 
     segment: Segment
@@ -96,11 +101,14 @@ class Lane:
     waiting: bool = False
     gathering: asyncio.Lock = field(default_factory=asyncio.Lock)
     armed: int = 0
+    doubted: bool = False
     probe_at: float = 0.0
     probes: int = 0
     ready_at: float = 0.0
     bound_at: float = 0.0
     status_known: bool = False
+    owed: bool = False
+    wanted: bool = False
 
     def add(self, journey: Journey) -> None:
         entering = Open.of(journey)
@@ -164,6 +172,11 @@ class Lane:
         if any(batch.behind for batch in self.batches):
             return False
         return sum(1 for batch in self.batches if batch.is_retrying) < RETRYING
+
+    def takes_again(self, now: float) -> bool:
+        """Whether what comes from the ledger or from dead letters may go out next."""
+        due = (self.owed or self.wanted) and self.segment.parked is None and not self.gathering.locked()
+        return due and self.is_open(now)
 
     @property
     def is_paired(self) -> bool:
@@ -235,6 +248,8 @@ class Road:
         self._monotonic = monotonic
         self._sent_last = 0
         self._taken_last = 0
+        self._again_last = 0
+        self._tasks = 0
 
     def put(self, segment: Segment) -> Lane:
         """The lane of a segment, new or with its segment brought up to date."""
@@ -277,6 +292,35 @@ class Road:
                 self._taken_last = number
                 return lane
         return None
+
+    def next_again(self) -> Lane | None:
+        """The next segment with something to send once more: at most two such batches wait for their turn."""
+        now = self._monotonic()
+        waiting = (
+            batch
+            for lane in self.lanes.values()
+            for batch in lane.batches
+            if batch.journey.kind is not BatchKind.LIVE and not batch.in_flight and batch.journey.attempts == 0
+        )
+        if sum(1 for _ in waiting) >= AGAIN_AHEAD:
+            return None
+        for number, lane in self._after(self._again_last):
+            if lane.takes_again(now):
+                self._again_last = number
+                return lane
+        return None
+
+    def next_task(self) -> tuple[Lane, bool] | None:
+        """What is prepared next, and whether it is sent once more: live changes first, but a tenth of the turns is not
+        theirs while anything else waits.
+        """
+        self._tasks += 1
+        if self._tasks % LIVE_TURNS == 0 and (lane := self.next_again()) is not None:
+            return lane, True
+        if (lane := self.next_intake()) is not None:
+            return lane, False
+        lane = self.next_again()
+        return None if lane is None else (lane, True)
 
     def next_event(self) -> float | None:
         """Monotonic time at which something that waits for time alone may go; None if nothing does."""

@@ -58,7 +58,7 @@ class Origin:
 
 def _difference(found: source.Origin, recorded: source.Recorded, highest: int) -> str:
     """Why ids cannot be trusted, as a sentence that says what to do; empty if they can."""
-    then = "check the CRM against LinkedIn, then `syncd epoch start`"
+    then = "`syncd epoch start`, then resync every segment against the CRM"
     known, now = recorded.system_identifier, found.system_identifier
     if known and now and known != now:
         return f"the database is another one than before (restored or replaced): {then}"

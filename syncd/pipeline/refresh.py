@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from syncd.domain.events import MemberParked, SegmentParked
 from syncd.domain.outcome import Scope
 from syncd.domain.segment import MemberParking, Status
@@ -45,6 +43,19 @@ async def load(member: Member, tools: Tools) -> None:
     member.ring()
 
 
+async def recover(lane: Lane, tools: Tools) -> None:
+    """Finds batches of a transaction whose commit took effect although it failed, before anything stands behind them. To
+    be called while nothing else enters the lane.
+    """
+    known = {batch.journey.id for batch in lane.batches}
+    async with tools.database.read() as connection:
+        stored = await batches.open_of(connection, [lane.segment.id])
+    for batch in stored:
+        if batch.id not in known:
+            lane.add(Journey.begin(batch.id, batch.segment_id, batch.kind, batch.elements, batch.states))
+    lane.doubted = False
+
+
 def _tell(member: Member, tools: Tools) -> None:
     """What the owner before said of parkings, said again for the metrics of this one."""
     if member.parked is not None:
@@ -62,6 +73,9 @@ async def refresh(member: Member, tools: Tools) -> None:
         states = await segments.member_states(connection, [member.key])
         waits = await throttles.of(connection, member.application, member.key)
         recorded = await source.recorded(connection)
+        ids = [binding.segment.id for binding in bindings]
+        owed = await letters.due_segments(connection, ids)
+        wanted = await letters.wanted_segments(connection, ids)
     now = tools.monotonic()
     _, member.paused, parked, member.parked_words = states.get(member.key, (member.application, False, None, ""))
     if parked is None and member.parked is not None:
@@ -75,6 +89,8 @@ async def refresh(member: Member, tools: Tools) -> None:
             pacer.shut(wait.seconds, probe=wait.scope is not Scope.MINUTE)
             member.throttles_in_a_row.setdefault(wait.resource, wait.in_a_row)
     _place(member, bindings, moment, now)
+    for lane in member.lanes():
+        lane.owed, lane.wanted = lane.segment.id in owed, lane.segment.id in wanted
     member.ring()
 
 
@@ -114,9 +130,3 @@ def note_waiting(member: Member, keys: Collection[str]) -> set[str]:
         if stirred:
             road.bell.ring()
     return found
-
-
-async def due_work(connection: AsyncConnection, member: Member) -> tuple[set[int], set[int]]:
-    """Ids of segments with re-assertions that are due, and of those with dead letters that go again."""
-    ids = [lane.segment.id for lane in member.lanes()]
-    return await letters.due_segments(connection, ids), await letters.wanted_segments(connection, ids)

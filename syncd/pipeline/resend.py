@@ -23,6 +23,14 @@ from syncd.store.leases import fence
 Written = list[tuple[BatchId, Draft]]
 
 
+async def resend(lane: Lane, member: Member, tools: Tools) -> None:
+    """Prepares one batch of what a segment owes: dead letters that go again first. Raises LeaseLost, Transient."""
+    if lane.wanted:
+        lane.wanted = await retry(lane, member, tools)
+    elif lane.owed:
+        lane.owed = await reassert(lane, member, tools)
+
+
 async def reassert(lane: Lane, member: Member, tools: Tools) -> bool:
     """Sends what is due for one segment; whether anything was."""
     async with lane.gathering:

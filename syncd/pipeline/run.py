@@ -14,6 +14,7 @@ from syncd.domain.events import DatabaseFailed, LimitSeen
 from syncd.domain.retry import DATABASE
 from syncd.errors import LeaseLost, Transient
 from syncd.pipeline import refresh, resend
+from syncd.pipeline.confess import confess
 from syncd.pipeline.deliver import deliver
 from syncd.pipeline.intake import gather
 from syncd.pipeline.lanes import Road, wait_for
@@ -69,6 +70,8 @@ async def work(
             loop.cancel()
         await asyncio.wait(loops)
         ended = requests.cut() if member.lost else await requests.finish(deadline())
+        if member.lost:
+            await confess(member, tools)
         return ended and not member.has_loose_ends
 
 
@@ -90,21 +93,28 @@ async def _feed(road: Road, member: Member, tools: Tools) -> None:
     failures = 0
     while True:
         heard = road.bell.heard
-        lane = road.next_intake() if member.may_take(tools.monotonic()) else None
-        if lane is None:
+        task = road.next_task() if member.may_take(tools.monotonic()) else None
+        if task is None:
             due = road.next_event()
             wait = _LOOK if due is None else min(_LOOK, max(0.0, due - tools.monotonic()))
             await wait_for(heard, wait)
             continue
+        lane, again = task
         try:
-            member.epoch_parked = not await tools.origin.is_trusted()
-            if not member.epoch_parked:
-                await gather(lane, member, tools)
+            if lane.doubted:
+                await refresh.recover(lane, tools)
+            if again:
+                await resend.resend(lane, member, tools)
+            else:
+                member.epoch_parked = not await tools.origin.is_trusted()
+                if not member.epoch_parked:
+                    await gather(lane, member, tools)
             failures = 0
         except LeaseLost:
             member.lose()
         except Transient as error:
             failures += 1
+            lane.doubted = True
             tools.origin.doubt()
             tools.emit(DatabaseFailed(where="intake", words=str(error)))
             await asyncio.sleep(DATABASE.wait(failures, tools.dice))
@@ -112,7 +122,7 @@ async def _feed(road: Road, member: Member, tools: Tools) -> None:
 
 
 async def _refreshed(member: Member, tools: Tools) -> None:
-    """Follows the database, and sends what comes from there and not from the outbox."""
+    """Follows the database."""
     while True:
         await asyncio.sleep(_REFRESH)
         for road in member.roads.values():
@@ -121,25 +131,10 @@ async def _refreshed(member: Member, tools: Tools) -> None:
             tools.emit(LimitSeen(member=member.key, resource=road.resource, last_minute=pacer.last_minute, limit=limit))
         try:
             await refresh.refresh(member, tools)
-            await _resent(member, tools)
         except LeaseLost:
             member.lose()
         except Transient as error:
             tools.emit(DatabaseFailed(where="refresh", words=str(error)))
-
-
-async def _resent(member: Member, tools: Tools) -> None:
-    if not member.may_take(tools.monotonic()):
-        return
-    async with tools.database.read() as connection:
-        due, wanted = await refresh.due_work(connection, member)
-    for lane in list(member.lanes()):
-        if lane.segment.parked is not None or lane.segment.paused or lane.segment.dmp_id is None:
-            continue
-        if lane.segment.id in due and lane.unsent() == 0:
-            await resend.reassert(lane, member, tools)
-        if lane.segment.id in wanted and lane.unsent() == 0:
-            await resend.retry(lane, member, tools)
 
 
 async def _beside(loop: Beside, member: Member, tools: Tools) -> None:

@@ -31,11 +31,15 @@ class _Rows:
     dead: int
 
 
-async def record(lane: Lane, journey: Journey, step: Step, member: Member, tools: Tools) -> None:
-    """Writes a step. Raises LeaseLost if the member is not ours any more, Transient if the database cannot be reached."""
+async def record(
+    lane: Lane, journey: Journey, step: Step, member: Member, tools: Tools, *, doubted: bool = False
+) -> None:
+    """Writes a step, once: `doubted` says that an earlier attempt may have been committed. Raises LeaseLost if the member
+    is not ours any more, Transient if the database cannot be reached.
+    """
 
     async def work(connection: AsyncConnection) -> tuple[float, _Rows, bool]:
-        return await _write(connection, journey, step, member, tools)
+        return await _write(connection, journey, step, member, tools, doubted=doubted)
 
     moment, rows, closes = await tools.database.transact(work)
     if step.settles:
@@ -55,18 +59,21 @@ async def record(lane: Lane, journey: Journey, step: Step, member: Member, tools
 
 
 async def _write(
-    connection: AsyncConnection, journey: Journey, step: Step, member: Member, tools: Tools
+    connection: AsyncConnection, journey: Journey, step: Step, member: Member, tools: Tools, *, doubted: bool
 ) -> tuple[float, _Rows, bool]:
     moment = await fence(connection, member.grant)
     elements = journey.elements
     accepted = elements if len(step.accepted) == len(elements) else [elements[index] for index in step.accepted]
+    held = step.held if step.held is not None else journey.held
+    closes = not step.again and not held and all(part is step.part for part in journey.parts)
+    states = None if closes else _states(journey, step)
+    if doubted and step.settles and await batches.is_written(connection, journey.id, states):
+        return moment, await _rows(connection, journey, step, accepted), closes
     if accepted:
         await ledger.record(connection, journey.segment_id, journey.id, accepted)
     if step.refused:
         await batches.bury_elements(connection, journey.segment_id, journey.id, step.refused, elements)
     rows = await _rows(connection, journey, step, accepted)
-    held = step.held if step.held is not None else journey.held
-    closes = not step.again and not held and all(part is step.part for part in journey.parts)
     if closes:
         uncertain = {trace(elements[index]) for index in (*journey.uncertain, *step.uncertain)}
         if uncertain:
@@ -76,7 +83,7 @@ async def _write(
         connection,
         Settled(
             batch=journey.id,
-            states=None if closes else _states(journey, step),
+            states=states,
             accepted=len(step.accepted),
             refused=len(step.refused),
             dropped=len(step.dropped),

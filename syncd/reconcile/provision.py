@@ -16,7 +16,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.change import Kind
-from syncd.domain.events import Emit, SegmentDeleted, SegmentParked, SegmentProvisioned
+from syncd.domain.events import Emit, SegmentDeleted, SegmentParked, SegmentProvisioned, SegmentResumed
 from syncd.domain.outcome import (
     Failure,
     Misconfigured,
@@ -62,6 +62,8 @@ class Provisioner:
         segment = binding.segment
         if binding.order == "delete":
             await self._delete(binding)
+        elif binding.order == "replay" and segment.dmp_id is not None:
+            await self._replay(segment)
         elif binding.order == "recreate" and segment.dmp_id is not None:
             await self._unbind(binding)
         elif segment.dmp_id is None and (binding.order or segment.parked is not SegmentParking.FOREIGN):
@@ -161,6 +163,18 @@ class Provisioner:
             )
 
         await self._write(work)
+
+    async def _replay(self, segment: Segment) -> None:
+        """Everything the ledger holds goes out once more; the segment goes on if it waited for that."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await letters.replay(connection, segment.id)
+            await segments.change(connection, segment.id, order_given=None)
+            await segments.unpark(connection, segment.id)
+
+        await self._write(work)
+        if segment.parked is not None:
+            self.emit(SegmentResumed(segment=segment.key, reason=segment.parked.value))
 
     async def _delete(self, binding: Binding) -> None:
         segment = binding.segment

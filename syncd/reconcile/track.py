@@ -135,12 +135,15 @@ async def _observed(
     if status != segment.status:
         known = documented(segment.status, status)
         told.append(StatusChanged(segment=segment.key, before=segment.status, after=status, documented=known))
-    if status == Status.EXPIRED and segment.parked is None:
-        words = "LinkedIn expired and emptied this segment: choose how to repair it, then `syncd segments resume`"
+    if status == Status.EXPIRED and segment.status != Status.EXPIRED and segment.parked is None:
+        words = f"LinkedIn expired and emptied this segment: `syncd resync {segment.key} --mode replay` fills it again"
         await segments.park(connection, segment.id, SegmentParking.EXPIRED, words)
         told.append(SegmentParked(segment=segment.key, reason=SegmentParking.EXPIRED.value, words=words))
     elif _vanished(segment, one) and in_ledger >= _SMALLEST_AUDIENCE and segment.parked is None:
-        words = f"the audience fell to nothing while {in_ledger} stand in the ledger: LinkedIn may have purged it"
+        words = (
+            f"the audience fell to nothing while {in_ledger} stand in the ledger, LinkedIn may have purged it:"
+            f" `syncd resync {segment.key} --mode replay` fills it again"
+        )
         await segments.park(connection, segment.id, SegmentParking.PURGED, words)
         told.append(SegmentParked(segment=segment.key, reason=SegmentParking.PURGED.value, words=words))
     elif segment.parked is SegmentParking.LOST:

@@ -148,6 +148,12 @@ async def settle(connection: AsyncConnection, settled: Settled) -> None:
     )
 
 
+async def is_written(connection: AsyncConnection, batch: BatchId, states: bytes | None) -> bool:
+    """Whether a batch is as a step would leave it: these states, or closed where they are None."""
+    row = (await connection.execute(select(batches.c.open, batches.c.states).where(batches.c.id == batch))).one()
+    return not row.open if states is None else bool(row.open) and row.states == states
+
+
 async def supersede(connection: AsyncConnection, batch: BatchId, rows: Iterable[int]) -> None:
     """Marks rows of a batch as superseded, so that `changes show` can say so after it is closed."""
     packed = (await connection.execute(select(batches.c.row_fates).where(batches.c.id == batch))).scalar_one()

@@ -318,3 +318,23 @@ async def test_a_notification_ends_the_pause_between_two_polls(postgres_url: str
         await rig.commit("people", [("ADD", {"email": "p1@example.com"}, None)])
         await rig.wait_until(rig.is_drained, "long before the next poll", daemon, seconds=10)
         assert await rig.members_of("people") == emails(1)
+
+
+async def test_a_segment_that_linkedin_emptied_is_filled_again_from_the_ledger(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    async with Rig(tmp_path, postgres_url) as rig:
+        daemon = await rig.daemon()
+        await rig.commit("people", [("ADD", {"email": f"p{n}@example.com"}, None) for n in range(12_000)])
+        await rig.wait_until(rig.is_drained, "the first state", daemon)
+        number = (await rig.dmp_segments())["people"]["id"]
+        await rig.control(f"segments/{number}", {"status": "EXPIRED"}, "PATCH")
+        await rig.wait_until(lambda: daemon.events("segment_parked"), "the tracker notices", daemon)
+        await rig.control(f"segments/{number}", {"clear": True}, "PATCH")
+        await rig.commit("people", [("REMOVE", {"email": "p3@example.com"}, None)])
+        command = ["-m", "syncd", "resync", "people", "--mode", "replay", "--reason", "it expired"]
+        process = await rig.start("resync", command, rig.environment())
+        assert await process.child.wait() == 0
+        assert "12,000 in 3 requests" in process.log.read_text()
+        await rig.wait_until(lambda: _holds(rig, "people", 11_999), "it is full again", daemon)
+        assert emails(3) & await rig.members_of("people") == set()
