@@ -3,12 +3,13 @@
 PYTHON ?= python3
 ARGS ?=
 BENCH ?=
+SEEDS ?= 100
 
 BIN := .venv/bin
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check lint types test format lock bench clean
+.PHONY: help install demo check lint types test simulate mutants faults format lock bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +38,15 @@ types: install ## mypy, strict
 test: install ## all tests, on two cores; ARGS="-k ledger" picks some
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
+simulate: install ## the whole daemon on virtual time, seed by seed; SEEDS=300 says how many
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+mutants: install ## break syncd on purpose: the simulation must notice each time
+	$(BIN)/python -m pytest -n 2 -m slow tests/simulation $(ARGS)
+
+faults: install ## kill, freeze, cut and starve real processes; ARGS=--quick takes the short half
+	$(BIN)/python -m tests.faults $(ARGS)
+
 format: install ## rewrite the code as ruff likes it
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -48,7 +58,7 @@ lock: ## write both lock files anew from pyproject.toml; ARGS=--upgrade takes ne
 	&& "$$tools/bin/"$(LOCK) -o requirements.lock >/dev/null \
 	&& "$$tools/bin/"$(LOCK) --extra dev -o requirements-dev.lock >/dev/null
 
-bench: install ## benchmarks; BENCH=name picks one
+bench: install ## drain a million rows, three times; BENCH="--what crash" plays the kill at full size
 	$(BIN)/python -m tests.benchmarks $(BENCH) $(ARGS)
 
 clean: ## remove what builds and checks leave behind; .venv stays

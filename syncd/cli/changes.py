@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from syncd.cli.shell import Shell
-from syncd.cli.showing import facts, json_option
+from syncd.cli.showing import DATABASE_ID, facts, json_option
 from syncd.operations import changes as operations
 from syncd.operations.changes import Outcome
 
@@ -16,7 +16,7 @@ def changes() -> None:
 
 
 @changes.command()
-@click.argument("id", type=click.IntRange(min=1))
+@click.argument("id", type=DATABASE_ID)
 @json_option
 @click.pass_context
 def show(context: click.Context, id: int, as_json: bool) -> None:  # noqa: A002 - the word on the command line

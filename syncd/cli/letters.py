@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from syncd.cli.shell import Shell
-from syncd.cli.showing import Column, as_program, json_option, listing
+from syncd.cli.showing import DATABASE_ID, Column, as_program, json_option, listing
 from syncd.errors import Rejected
 from syncd.operations import letters as operations
 from syncd.operations.letters import Which
@@ -35,7 +35,7 @@ _LETTERS: Final = (
 
 def _which(command: F) -> F:
     for option in (
-        click.option("--id", "ids", type=int, multiple=True, help="One letter; may be repeated."),
+        click.option("--id", "ids", type=DATABASE_ID, multiple=True, help="One letter; may be repeated."),
         click.option("--reason", metavar="WORD", help="Those of one reason."),
         click.option("--segment", metavar="KEY", help="Those of one segment."),
     ):

@@ -169,7 +169,7 @@ def decide(journey: Journey, part: Part, outcome: Outcome, circumstances: Circum
         case Delivered():
             _delivered(journey, part, outcome, circumstances, step)
         case Refused():
-            _refused(journey, part, outcome, step)
+            _refused(journey, part, outcome, circumstances, step)
         case Unclear():
             _unclear(part, outcome, circumstances, step)
         case Conflict(words=words):
@@ -220,8 +220,11 @@ def _delivered(journey: Journey, part: Part, outcome: Delivered, circumstances: 
         step.held = []
 
 
-def _refused(journey: Journey, part: Part, outcome: Refused, step: Step) -> None:
+def _refused(journey: Journey, part: Part, outcome: Refused, circumstances: Circumstances, step: Step) -> None:
     step.words = outcome.words
+    if outcome.too_large and len(part.indexes) == 1:  # 413 only splits (`linkedin-api.md` §1): it condemns no element
+        step.again = [_later(part, circumstances)]
+        return
     step.refusals += 1
     if len(part.indexes) > 1:
         middle = (len(part.indexes) + 1) // 2

@@ -152,8 +152,7 @@ MEMBER_PARKED: Final = Gauge(
     labels=("member", "reason"),
     unit="1 while parked",
     means="The member waits for a cause to go away.",
-    todo="By reason: token: sign in again; not_allowed: role or product at LinkedIn; version: set linkedin.api_version; "
-    "misconfigured: the log has LinkedIn's words; paused: `syncd members resume`.",
+    todo="By reason: token: sign in again, or replace its file; version: set linkedin.api_version.",
 )
 SEGMENT_PARKED: Final = Gauge(
     name="syncd_segment_parked",

@@ -147,8 +147,9 @@ class Lane:
         return latest
 
     def overtaken(self, batch: Open, part: Part) -> list[int]:
-        """Elements of a part that a later batch holds the identity of: they need not go again. A departure with fields
-        goes all the same unless a later batch holds those, because an arrival with others does not undo it.
+        """Elements of a part that a later batch holds the identity of: they need not go again. One whose other ids the
+        later one does not name goes all the same, and so does a departure with fields that an arrival with others would
+        not undo.
         """
         later = self.batches[self.batches.index(batch) + 1 :]
         if not later:
@@ -199,7 +200,10 @@ def _overtakes(later: Open, element: Element) -> bool:
     place = later.index.get(element.ids[0])
     if place is None or element.flags & Flag.PARTING:
         return False
-    return element.add or not keeps_fields(element.ids[0]) or later.journey.elements[place].fields == element.fields
+    newer = later.journey.elements[place]
+    if len(element.ids) > 1 and not set(element.ids) <= set(newer.ids):
+        return False
+    return element.add or not keeps_fields(element.ids[0]) or newer.fields == element.fields
 
 
 def _entry(element: Element) -> Entry:

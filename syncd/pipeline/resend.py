@@ -66,7 +66,14 @@ def _restated(traces: set[tuple[bytes, bytes]], entries: Mapping[bytes, Entry]) 
             left = Element(add=False, ids=entry.ids, fields=fields, rank=entry.rank - 1, row=0, flags=int(Flag.PARTING))
             elements.append(left)
     elements.extend(
-        Element(add=entry.present, ids=entry.ids, fields=entry.fields, rank=entry.rank, row=0)
+        Element(
+            add=entry.present,
+            ids=entry.ids,
+            fields=entry.fields,
+            rank=entry.rank,
+            row=0,
+            flags=int(Flag.ANONYMOUS if entry.anonymous else Flag.NONE),
+        )
         for entry in entries.values()
         if entry.fields or not keeps_fields(entry.ids[0])
     )

@@ -39,6 +39,8 @@ from syncd.store.tables import now
 
 _PATIENCE: Final = 4
 """Request timeouts during which a creation whose end is unknown may still turn up."""
+_NO_COUNTS: Final = dict.fromkeys(("input_count", "matched_count", "audience_size"))
+"""Of a new segment: those of the one it replaces would look like a purge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,8 @@ class Provisioner:
     async def carry_out(self, binding: Binding) -> None:
         """Whatever one segment needs now: nothing, a look, a creation, an operator's order. Raises LeaseLost, Transient.
 
-        `is_idle` says whether no request for a segment is in flight.
+        `is_idle` says whether no request for a segment is in flight: what one to an old segment brings must stand in the
+        ledger before that goes out again to a new one.
         """
         segment = binding.segment
         if binding.order == "delete":
@@ -94,9 +97,9 @@ class Provisioner:
 
     async def _create(self, binding: Binding) -> None:
         patience = _PATIENCE * self.request_timeout
-        if binding.intended and binding.intended_seconds_ago < patience:
-            return
         segment = binding.segment
+        if (binding.intended and binding.intended_seconds_ago < patience) or not self.is_idle(segment):
+            return
         await self._write(lambda c: segments.change(c, segment.id, create_intended_at=now()))
         wanted = NewSegment(
             name=segment.name,
@@ -117,7 +120,7 @@ class Provisioner:
 
         async def work(connection: AsyncConnection) -> None:
             await segments.bind(connection, segment, dmp_id, bound_at=None, ad_segment=None)
-            await segments.observe(connection, segment, Status.BUILDING, {})
+            await segments.observe(connection, segment, Status.BUILDING, _NO_COUNTS)
             await letters.replay(connection, segment.id)
 
         await self._write(work)

@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syncd.domain.batch import BatchId, Element, Entry, Flag, pack_sent, unpack_sent
 from syncd.domain.change import Rank
 from syncd.domain.collapse import Holder
-from syncd.store.tables import ledger, now, subjects
+from syncd.store.tables import ledger, now, outbox, segments, subjects
 
 _RESET: Final = 2
 
@@ -272,11 +272,16 @@ async def sizes(connection: AsyncConnection, segment_ids: Collection[int]) -> di
 
 
 async def prune(connection: AsyncConnection, before: float) -> int:
-    """Deletes tombstones older than `before` (seconds since 1970), at most 10,000; how many it deleted."""
+    """Deletes tombstones older than `before` (seconds since 1970), at most 10,000; how many it deleted. Those of a segment
+    in whose outbox a late commit still waits, because it is parked or its turn has not come, stay until that is taken.
+    """
     deleted = 0
+    oldest = select(func.min(outbox.c.id)).where(outbox.c.segment_key == segments.c.key).scalar_subquery()
+    awaited = select(segments.c.id).where(oldest <= segments.c.high_water)
     for table, gone in ((ledger, ~ledger.c.present), (subjects, subjects.c.identity.is_(None))):
         key = next(column for column in table.primary_key.columns if column.name != "segment_id")
-        doomed = select(table.c.segment_id, key).where(gone, table.c.at < before).limit(10_000).cte("doomed")
+        old = and_(gone, table.c.at < before, table.c.segment_id.not_in(awaited))
+        doomed = select(table.c.segment_id, key).where(old).limit(10_000).cte("doomed")
         statement = table.delete().where(
             select(text("1")).where(doomed.c.segment_id == table.c.segment_id, doomed.c[key.name] == key).exists()
         )

@@ -17,13 +17,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.errors import Fatal
-from syncd.store.engine import Database, unbroken
+from syncd.store.engine import Database, sqlstate, unbroken
 from syncd.store.tables import schema_state
 
 NEEDED: Final = 1
 """The schema version this code needs; the newest migration leaves at least this one behind."""
 _LOCK: Final = 0x73796E6364
 """Advisory lock of the one migrator ("syncd")."""
+_NOT_ALLOWED: Final = "42501"
+_NOT_THERE: Final = frozenset({"42P01", "3F000"})
+"""SQLSTATEs of a table and a schema that do not exist."""
 
 
 def scripts() -> Path:
@@ -61,8 +64,13 @@ async def problem(connection: AsyncConnection) -> str | None:
     """Why this code cannot work with the schema, as a sentence that says what to do; None if it can."""
     try:
         row = (await connection.execute(select(schema_state).where(schema_state.c.id == 1))).one_or_none()
-    except DBAPIError:
-        return "the database has no schema of syncd's yet: run `syncd migrate`"
+    except DBAPIError as error:
+        state = sqlstate(error)
+        if state == _NOT_ALLOWED:
+            return "the database's role may not read schema syncd: grant syncd_daemon to it (migrations/sql/roles.sql)"
+        if state in _NOT_THERE or "no such table" in str(error.orig):
+            return "the database has no schema of syncd's yet: run `syncd migrate`"
+        raise
     if row is None or row.version < NEEDED:
         return f"the schema is version {row.version if row else 0} and this syncd needs {NEEDED}: run `syncd migrate`"
     if row.works_for > NEEDED:

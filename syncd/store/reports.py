@@ -22,7 +22,6 @@ from syncd.store.tables import (
     metadata,
     now,
     outbox,
-    replicas,
     schema_state,
     segments,
     transitions,
@@ -124,12 +123,6 @@ async def member_rows(connection: AsyncConnection) -> Sequence[Any]:
         .order_by(members.c.key)
     )
     return (await connection.execute(statement)).all()
-
-
-async def replicas_seen(connection: AsyncConnection, seconds: float) -> list[str]:
-    """The replicas that were seen within so many seconds."""
-    statement = select(replicas.c.id).where(epoch(replicas.c.seen_at) > epoch(now()) - seconds).order_by(replicas.c.id)
-    return list((await connection.execute(statement)).scalars())
 
 
 async def outbox_row(connection: AsyncConnection, number: int) -> Any:

@@ -338,3 +338,25 @@ async def test_a_segment_that_linkedin_emptied_is_filled_again_from_the_ledger(
         assert "12,000 in 3 requests" in process.log.read_text()
         await rig.wait_until(lambda: _holds(rig, "people", 11_999), "it is full again", daemon)
         assert emails(3) & await rig.members_of("people") == set()
+
+
+async def test_a_segment_that_is_recreated_is_filled_again_whatever_audience_the_old_one_had(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    async with Rig(tmp_path, postgres_url) as rig:
+        daemon = await rig.daemon()
+        await rig.commit("people", [("ADD", {"email": f"p{n}@example.com"}, None) for n in range(600)])
+        await rig.wait_until(rig.is_drained, "the first state", daemon)
+        old = (await rig.dmp_segments())["people"]["id"]
+        await rig.control(f"segments/{old}", {"status": "READY"}, "PATCH")
+        await rig.wait_until(
+            lambda: any((seen["audience_size"] or 0) >= 300 for seen in daemon.events("status_seen")),
+            "the tracker sees an audience",
+            daemon,
+        )
+        process = await rig.start("recreate", ["-m", "syncd", "segments", "recreate", "people"], rig.environment())
+        assert await process.child.wait() == 0
+        await rig.wait_until(lambda: len(daemon.events("segment_provisioned")) == 2, "there is a new one", daemon)
+        await rig.wait_until(lambda: _holds(rig, "people", 600), "it is full again", daemon)
+        assert (await rig.dmp_segments())["people"]["id"] != old
+        assert daemon.events("segment_parked") == []

@@ -120,6 +120,8 @@ def test_a_failing_check_is_a_failed_command(cli: Cli) -> None:
         (("import", "/no/such/file", "--segment", "trial"), "does not exist"),
         (("epoch", "start"), "Missing option '--reason'"),
         (("changes", "show", "0"), "is not in the range"),
+        (("changes", "show", "9223372036854775808"), "is not in the range"),
+        (("dead-letters", "retry", "--id", "9223372036854775808"), "is not in the range"),
         (("conquer",), "No such command 'conquer'"),
     ],
 )

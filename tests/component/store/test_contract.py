@@ -241,6 +241,16 @@ async def test_the_schema_that_migrations_make_is_the_one_the_code_knows(url: st
     await engine.dispose()
 
 
+async def test_a_role_without_rights_is_not_told_to_migrate(url: str) -> None:
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.connect() as connection:
+        await connection.execute(text("create role nobody_special"))
+        await connection.execute(text("set role nobody_special"))
+        assert "grant syncd_daemon" in str(await migrate.problem(connection))
+        await connection.rollback()
+    await engine.dispose()
+
+
 async def test_migrating_twice_changes_nothing(database_url: str) -> None:
     await migrate.upgrade(database_url)
     await migrate.upgrade(database_url)

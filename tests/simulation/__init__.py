@@ -1,0 +1,1 @@
+"""The whole daemon on virtual time: one seed is one run, and a seed that fails replays exactly."""
