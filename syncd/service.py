@@ -22,7 +22,7 @@ from typing import Final
 
 import structlog
 
-from syncd.domain.events import DatabaseFailed, Emit, Event, RequestEnded, TokenRefreshed
+from syncd.domain.events import DatabaseFailed, Emit, Event, LookFailed, RequestEnded, TokenRefreshed
 from syncd.domain.outcome import Sunset, TokenRefused
 from syncd.domain.quota import quota
 from syncd.domain.segment import MemberKey, MemberParking
@@ -307,6 +307,8 @@ class Daemon:
                 await react.park_member(member, self._tools, MemberParking.TOKEN, failure.words)
             elif isinstance(failure, Sunset):
                 await react.park_member(member, self._tools, MemberParking.VERSION, failure.words)
+            elif failure is not None:
+                self._emit(LookFailed(member=member.key, words=failure.words))
             ends = member.tokens.ends
             self._emit(TokenRefreshed(member=member.key, access_ends=ends[0], refresh_ends=ends[1]))
             await asyncio.sleep(self._settings.tracker.interval)

@@ -218,6 +218,14 @@ class DatabaseFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookFailed:
+    """The tracker could not read a member's segments; LinkedIn's words say why."""
+
+    member: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TombstonesPruned:
     count: int
 
@@ -271,6 +279,7 @@ Event = (
     | SourceParked
     | UnknownSegments
     | DatabaseFailed
+    | LookFailed
     | TombstonesPruned
     | Measured
     | LimitSeen

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from syncd.domain.retry import OUTAGE
+from syncd.domain.retry import DATABASE, OUTAGE
 from syncd.domain.token import Tokens
+from syncd.errors import Transient
 from syncd.linkedin.oauth import Again, Dead, Verdict, granted, refreshing, token_url
 from syncd.linkedin.tokenfiles import TokenFiles, read_secret
 from syncd.linkedin.transport import Transport
@@ -33,7 +34,9 @@ _LOOK_AGAIN: Final = 30.0
 
 
 class Vault(Protocol):
-    """Where a member's tokens live for all replicas. `save` survives the cancellation of its caller."""
+    """Where a member's tokens live for all replicas. `save` survives the cancellation of its caller. Any may raise
+    Transient, which is an `Again` to whoever wants a token.
+    """
 
     async def read(self) -> Tokens | None: ...
 
@@ -109,6 +112,13 @@ class TokenSource:
         """A token to call with; `Again` or `Dead` when there is none that could work."""
         if (quick := self._at_hand(replacing=self._lock.locked())) is not None:
             return quick
+        try:
+            return await self._obtained()
+        except Transient as error:
+            held = self._held  # the vault is away for now: what still works serves
+            return Again(_POLL, str(error)) if held is None or held.ended(self._wall()) else _access(held)
+
+    async def _obtained(self) -> Access | Verdict:
         async with self._lock:
             if (quick := self._at_hand(replacing=False)) is not None:
                 return quick
@@ -125,6 +135,12 @@ class TokenSource:
 
     async def refused(self, access: Access, words: str) -> Verdict:
         """What to do after a 401 for `access`: call again with what `access()` gives then, or give up."""
+        try:
+            return await self._judged(access, words)
+        except Transient as error:
+            return Again(_POLL, str(error))
+
+    async def _judged(self, access: Access, words: str) -> Verdict:
         async with self._lock:
             held = self._held
             if held is None or held.generation != access.generation:
@@ -234,10 +250,21 @@ class TokenSource:
         found = granted(answer, tokens, asked)
         if not isinstance(found, Tokens):
             return self._failure(found)
-        if self._vault is not None:
-            await self._vault.save(found)
+        await self._kept(found)
         self._adopt(found, new=True)
         return None
+
+    async def _kept(self, tokens: Tokens) -> None:
+        """Stores new tokens, as often as it takes: LinkedIn may not give them a second time."""
+        failures = 0
+        while self._vault is not None:
+            try:
+                await self._vault.save(tokens)
+            except Transient:
+                failures += 1
+                await self._sleep(DATABASE.wait(failures, self._dice))
+            else:
+                return
 
     def _failure(self, verdict: Verdict) -> Verdict:
         self._failures += 1

@@ -164,6 +164,7 @@ def level_of(event: Event) -> int:
             | events.RowQuarantined()
             | events.UnknownSegments()
             | events.DatabaseFailed()
+            | events.LookFailed()
         ):
             return logging.WARNING
         case events.ResourceBackedOff(seconds=seconds):

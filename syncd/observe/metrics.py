@@ -156,6 +156,7 @@ class Metrics:
                 | events.SegmentProvisioned()
                 | events.UnknownSegments()
                 | events.TombstonesPruned()
+                | events.LookFailed()
             ):
                 pass  # for the log only
             case _:

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.events import Emit, Event, SegmentParked, SegmentResumed, StatusChanged, StatusSeen
-from syncd.domain.outcome import Failure, NotThere, Sunset, TokenRefused
+from syncd.domain.outcome import Failure, NotThere
 from syncd.domain.segment import Segment, SegmentParking, Status, documented
 from syncd.domain.settlement import NEWBORN
 from syncd.linkedin import segments as dmp
@@ -39,7 +39,7 @@ class Tracker:
     emit: Emit
 
     async def follow(self, bound: Sequence[Segment], moment: float) -> Failure | None:
-        """Reads and stores what LinkedIn says of segments that are bound; the failure that stopped it, if any.
+        """Reads and stores what LinkedIn says of segments that are bound; the first account's failure, if any.
 
         `moment` is the database's time, in seconds since 1970. Raises LeaseLost, Transient.
         """
@@ -47,11 +47,8 @@ class Tracker:
         for segment in bound:
             if segment.dmp_id is not None:
                 by_account[segment.account][segment.dmp_id] = segment
-        for account, wanted in by_account.items():
-            failure = await self._account(account, wanted, moment)
-            if isinstance(failure, TokenRefused | Sunset):
-                return failure
-        return None
+        failures = [await self._account(account, wanted, moment) for account, wanted in by_account.items()]
+        return next((failure for failure in failures if failure is not None), None)
 
     async def _account(self, account: str, wanted: dict[int, Segment], moment: float) -> Failure | None:
         found: dict[int, DmpSegment] = {}

@@ -354,6 +354,7 @@ EXAMPLES: list[tuple[events.Event, str, str]] = [
     (events.ResourceBackedOff(member="m", resource="users", seconds=0), "resource_backed_off", "info"),
     (events.RowQuarantined(segment="s", row=1), "row_quarantined", "warning"),
     (events.DatabaseFailed(where="settle", words=SAID), "database_failed", "warning"),
+    (events.LookFailed(member="m", words=SAID), "look_failed", "warning"),
     (events.UnknownSegments(keys=[ADDRESS, "x"]), "unknown_segments", "warning"),
     (events.SourceParked(words="ids fell back"), "source_parked", "error"),
     (events.StatusChanged(segment="s", before="A", after="B", documented=False), "status_changed", "warning"),

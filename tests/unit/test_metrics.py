@@ -374,6 +374,7 @@ def test_some_events_are_for_the_log_only() -> None:
         events.SegmentProvisioned(segment="s", dmp_id=1, how="created"),
         events.UnknownSegments(keys=["x"]),
         events.TombstonesPruned(count=3),
+        events.LookFailed(member="m", words=""),
     ]
     assert after(*quiet) == after()
 

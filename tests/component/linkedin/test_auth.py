@@ -13,6 +13,7 @@ from aiohttp import web
 
 from syncd.domain.outcome import Answer
 from syncd.domain.token import Tokens
+from syncd.errors import Transient
 from syncd.linkedin.auth import FRESH, Access, Again, Dead, TokenSource
 from syncd.linkedin.oauth import authorization_url, granted, redeeming
 from syncd.linkedin.transport import Transport
@@ -417,3 +418,14 @@ def test_consent_is_asked_for_and_its_code_redeemed() -> None:
         "&redirect_uri=https%3A%2F%2Fsyncd.example%2Fback&state=s&scope=rw_dmp_segments%20r_ads"
     )
     assert redeeming("c", "https://syncd.example/back", "app", "x")["grant_type"] == "authorization_code"
+
+
+async def test_a_vault_that_is_away_for_now_ends_nothing(stage: Stage) -> None:
+    class Away(Vault):
+        async def read(self) -> Tokens | None:
+            raise Transient("the database cannot be reached")
+
+    source = stage.source(Away())
+    assert isinstance(await source.access(), Again)
+    works = stage.source(Vault())
+    assert isinstance(await stage.source(Away()).refused(await _access(works), "401"), Again)

@@ -1,0 +1,514 @@
+"""Judges what happened by the invariants of reliability.md §3, each by its name, with the smallest example it finds.
+
+It knows the history of the writers, what the sandbox saw, and what the tables say; it imports nothing of syncd.
+`check` holds at any moment, under any fault; `check(…, healed=True)` adds what must be true once all is quiet.
+Not judged here: S9 (the tracker's component tests), S12 (the soak), V3 (resync does not exist yet), byte caps of S5.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.evidence import Confirmed, Element, Evidence, Taking
+from tests.faults.history import CANARY, Row
+from tests.faults.model import Fold, fold
+
+_TAKEN, _SUPERSEDED, _LATE, _DEAD = 0, 1, 2, 3
+_HEX = re.compile(r"[0-9a-f]{64}")
+_DAILY = (5.0, 300.0)
+_SLACK = 0.25
+"""Seconds between an answer that leaves the server and a client that has read it."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One broken invariant. `cases` counts all, `example` is the smallest."""
+
+    invariant: str
+    words: str
+    cases: int
+    example: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} {self.words} ({self.cases}×), e.g. {self.example}"
+
+
+@dataclass
+class Verdict:
+    """`looked` counts what each invariant was judged on: zero means that it proved nothing."""
+
+    broken: list[Broken] = field(default_factory=list)
+    looked: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def names(self) -> set[str]:
+        return {one.invariant for one in self.broken}
+
+
+@dataclass
+class Case:
+    """The evidence with what follows from it at first sight."""
+
+    evidence: Evidence
+    folds: dict[str, Fold] = field(default_factory=dict)
+    committed: dict[int, Row] = field(default_factory=dict)
+    places: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    honest: set[tuple[str, str, str]] = field(default_factory=set)
+    dead: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Case:
+        case = cls(evidence)
+        for place, batch in enumerate(evidence.tables.batches):
+            for number, fate in batch.fates.items():
+                case.places[number].append((place, fate))
+        case.dead = {row for row, _ in evidence.tables.letters}
+        pending = {row for row, _ in evidence.tables.pending}
+        for row in evidence.history.rows:
+            seen = row.id in case.places or row.id in pending
+            if row.commit == "acked" or (row.commit in {"unknown", "open"} and seen):
+                case.committed[row.id] = row
+        by_segment: dict[str, list[Row]] = defaultdict(list)
+        for row in case.committed.values():
+            by_segment[row.segment].append(row)
+        case.folds = {key: fold(by_segment[key], kind) for key, kind in evidence.kinds.items()}
+        true = {one["n"] for one in evidence.requests if evidence.honest(one)}
+        case.honest = {
+            (element.segment, key, element.action)
+            for element in evidence.elements
+            if element.n in true and 200 <= element.status < 300
+            for key in element.keys
+        }
+        return case
+
+
+Finding = Iterator[tuple[str, str]]
+"""What is wrong, and an example."""
+_RULES: list[tuple[str, bool, Callable[[Case, Counter[str]], Finding]]] = []
+
+
+def _rule(
+    name: str, *, healed: bool = False
+) -> Callable[[Callable[[Case, Counter[str]], Finding]], Callable[[Case, Counter[str]], Finding]]:
+    def add(judge: Callable[[Case, Counter[str]], Finding]) -> Callable[[Case, Counter[str]], Finding]:
+        _RULES.append((name, healed, judge))
+        return judge
+
+    return add
+
+
+def check(evidence: Evidence, *, healed: bool = False) -> Verdict:
+    case = Case.of(evidence)
+    verdict = Verdict()
+    for name, only_healed, judge in _RULES:
+        if only_healed and not healed:
+            continue
+        found: dict[str, list[str]] = defaultdict(list)
+        for words, example in judge(case, verdict.looked):
+            found[words].append(example)
+        for words, examples in found.items():
+            smallest = min(examples, key=lambda text: (len(text), text))
+            verdict.broken.append(Broken(name, words, len(examples), smallest))
+    return verdict
+
+
+@_rule("S1")
+def _no_invention(case: Case, looked: Counter[str]) -> Finding:
+    """Every element wants what a row committed before its arrival wanted."""
+    wanted: dict[tuple[str, str, str], float] = {}
+    for segment, folded in case.folds.items():
+        for events in folded.events.values():
+            for event in events:
+                wish = (segment, event.key, event.action)
+                wanted[wish] = min(wanted.get(wish, float("inf")), event.row.asked)
+    for element in case.evidence.elements:
+        if element.segment not in case.folds:
+            continue
+        for key in element.keys:
+            looked["S1"] += 1
+            asked = wanted.get((element.segment, key, element.action))
+            if asked is None:
+                yield "an element that no row asked for", f"request {element.n}: {element.action} {_short(key)}"
+            elif asked > element.arrived:
+                yield "an element before its row was committed", f"request {element.n}: {element.action} {_short(key)}"
+
+
+@_rule("S2")
+def _conservation(case: Case, looked: Counter[str]) -> Finding:
+    """Every acknowledged row is in one place, no other row is in any."""
+    tables = case.evidence.tables
+    pending = {row for row, _ in tables.pending}
+    for row in case.evidence.history.rows:
+        here = len(case.places.get(row.id, ())) + (row.id in pending)
+        looked["S2"] += 1
+        if row.commit == "acked" and here == 0:
+            yield "an acknowledged row is nowhere", f"row {row.id}: {row.action} in {row.segment}"
+        elif row.commit == "aborted" and here:
+            yield "a rolled-back row was found", f"row {row.id}"
+        elif here > 1 and not _retried(case, row.id):
+            yield "a row in two places", f"row {row.id}: {case.places.get(row.id)}, pending: {row.id in pending}"
+    known = {row.id for row in case.evidence.history.rows}
+    for number in (*case.places, *pending):
+        if number not in known:
+            yield "a row that nobody wrote", f"row {number}"
+    for batch in tables.batches:
+        ended = batch.applied + batch.superseded + batch.dead
+        if len(batch.fates) != batch.taken:
+            yield "a batch that names other rows than it took", f"batch {batch.id}: {len(batch.fates)} of {batch.taken}"
+        if (ended != batch.taken and not batch.open) or ended > batch.taken:
+            yield "a batch whose rows do not add up", f"batch {batch.id}: {ended} of {batch.taken}, open: {batch.open}"
+
+
+def _retried(case: Case, row: int) -> bool:
+    return any(case.evidence.tables.batches[place].kind == "retry" for place, _ in case.places[row])
+
+
+@_rule("S2")
+def _fates_are_true(case: Case, looked: Counter[str]) -> Finding:
+    """Applied means that LinkedIn said so; superseded means that something newer is there; dead has a letter."""
+    newest = _newest(case)
+    for number, places in case.places.items():
+        row = case.committed.get(number)
+        place, fate = places[-1]
+        batch = case.evidence.tables.batches[place]
+        if row is None or row.segment not in case.folds or batch.open:
+            continue
+        looked["S2 fates"] += 1
+        events = case.folds[row.segment].of_row.get(number, [])
+        if fate == _TAKEN and number not in case.dead and events:
+            if not any((row.segment, event.key, event.action) in case.honest for event in events):
+                yield "a row counts as applied, LinkedIn never accepted it", _told(row, events[0].key)
+        elif fate in {_SUPERSEDED, _LATE}:
+            if newest.get(_names(case, row), 0) <= number and row.subject is None:
+                yield "a row counts as superseded by nothing newer", _told(row, str(fate))
+        elif fate == _DEAD and number not in case.dead:
+            yield "a dead row without a letter", _told(row, "")
+
+
+def _newest(case: Case) -> dict[tuple[str, str], int]:
+    newest: dict[tuple[str, str], int] = {}
+    for number, row in case.committed.items():
+        if row.segment in case.folds:
+            name = _names(case, row)
+            newest[name] = max(newest.get(name, 0), number)
+    return newest
+
+
+def _names(case: Case, row: Row) -> tuple[str, str]:
+    return row.segment, case.folds[row.segment].identity_of.get(row.id, f"?{row.id}")
+
+
+@_rule("S3")
+def _ledger_not_ahead(case: Case, looked: Counter[str]) -> Finding:
+    for line in case.evidence.tables.ledger:
+        if line.segment not in case.folds or not line.keys:
+            continue
+        looked["S3"] += 1
+        action = "ADD" if line.present else "REMOVE"
+        if (line.segment, line.keys[0], action) not in case.honest:
+            yield "the ledger holds what LinkedIn never confirmed", f"row {line.row}: {action} {_short(line.keys[0])}"
+
+
+@_rule("S4")
+def _order(case: Case, looked: Counter[str]) -> Finding:
+    """Per key, what took effect maps onto the history without ever going back."""
+    if case.evidence.zombies or any(element.late for element in case.evidence.elements):
+        return
+    landed: dict[tuple[str, str], list[Element]] = defaultdict(list)
+    for element in sorted(
+        (one for one in case.evidence.elements if one.order is not None and 200 <= one.status < 300),
+        key=lambda one: one.order or 0,
+    ):
+        for key in element.keys:
+            landed[element.segment, key].append(element)
+    for (segment, key), elements in landed.items():
+        if segment not in case.folds:
+            continue
+        looked["S4"] += 1
+        wanted = case.folds[segment].events.get(key, [])
+        place = 0
+        for element in elements:
+            at = place
+            while at < len(wanted) and wanted[at].action != element.action:
+                at += 1
+            if at == len(wanted):
+                took = " ".join(f"{one.action}@{one.n}" for one in elements[-6:])
+                asked = " ".join(f"{one.action}#{one.row.id}" for one in wanted[-6:])
+                yield "what took effect is not in the order of the rows", f"{_short(key)}: {took}; rows: {asked}"
+                break
+            place = at
+
+
+@_rule("S5")
+def _form(case: Case, looked: Counter[str]) -> Finding:
+    sizes: Counter[int] = Counter()
+    for element in case.evidence.elements:
+        sizes[element.n] += 1
+        looked["S5"] += 1
+        for key in element.keys:
+            tag, _, value = key.partition(":")
+            if tag == "SHA256_EMAIL" and not re.fullmatch(r"[0-9a-f]{64}", value):
+                yield "an id that is no hash", f"request {element.n}"
+    for number, size in sizes.items():
+        if size > 5000:
+            yield "more than 5,000 elements", f"request {number}: {size}"
+    for one in case.evidence.violations:
+        if one["rule"] == "repeated_identity":
+            yield "an identity twice in one batch", f"request {one['n']}: {_short(one['detail'])}"
+
+
+@_rule("S6")
+def _exclusive(case: Case, looked: Counter[str]) -> Finding:
+    """Requests of two replicas for one member never overlap; those that share an identity never do at all."""
+    if case.evidence.zombies:
+        return
+    spans = [
+        one for one in case.evidence.requests if one["resource"] in {"users", "companies"} and _is_plain(case, one)
+    ]
+    spans.sort(key=lambda one: float(one["arrived"]))
+    by_member: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for each in spans:
+        by_member[str(each["member"])].append(each)
+    for member, ours in by_member.items():
+        for one, other in _overlapping(ours):
+            if one["agent"] != other["agent"]:
+                yield "two replicas send for one member at once", f"{member}: requests {one['n']} and {other['n']}"
+    plain = {each["n"]: each for each in spans}
+    holding: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for element in case.evidence.elements:
+        if element.n in plain:
+            for key in element.keys:
+                holding[element.segment, key].append(plain[element.n])
+    for (_, key), requests in holding.items():
+        looked["S6"] += 1
+        different = list({each["n"]: each for each in requests}.values())
+        for one, other in _overlapping(sorted(different, key=lambda each: float(each["arrived"]))):
+            yield "an identity in two requests at once", f"{_short(key)}: requests {one['n']} and {other['n']}"
+
+
+def _is_plain(case: Case, one: Mapping[str, Any]) -> bool:
+    """Whether client and server agree on when a request ended."""
+    kinds = {case.evidence.faults.get(number, "") for number in one.get("faults", ())}
+    if kinds & {"hang", "late", "drip", "latency", "endless", "gzip_bomb"} or one["finished"] is None:
+        return False
+    return bool(one["finished"] - one["arrived"] < case.evidence.timeout) and one["status"] is not None
+
+
+def _overlapping(spans: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    open_: list[Mapping[str, Any]] = []
+    for one in spans:
+        open_ = [other for other in open_ if other["finished"] > one["arrived"]]
+        for other in open_:
+            yield other, one
+        open_.append(one)
+
+
+@_rule("S7")
+def _rate(case: Case, looked: Counter[str]) -> Finding:
+    arrivals: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for one in case.evidence.requests:
+        arrivals[one["application"], one["member"], one["resource"]].append(float(one["arrived"]))
+    for (_, member, resource), times in arrivals.items():
+        limit = case.evidence.limits.get(resource)
+        if limit is None:
+            continue
+        times.sort()
+        most = max(end + 1 - bisect_right(times, times[end] - 60.0) for end in range(len(times)))
+        looked["S7"] += len(times)
+        if most > limit:
+            yield "more requests in 60 seconds than the limit", f"{member}/{resource}: {most} of {limit}"
+
+
+@_rule("S7b")
+def _minute_pause(case: Case, looked: Counter[str]) -> Finding:
+    for ours in _streams(case).values():
+        for one in ours:
+            if one["status"] != 429 or _scope(case, one) != "minute" or one["finished"] is None:
+                continue
+            looked["S7b"] += 1
+            begin, end = one["finished"] + _SLACK, one["finished"] + case.evidence.minute - 0.05
+            for other in ours:
+                if begin < other["arrived"] < end:
+                    waited = other["arrived"] - one["finished"]
+                    yield "a request inside the pause after a 429", f"{other['n']} came {waited:.1f} s after {one['n']}"
+
+
+@_rule("S7c")
+def _daily_probes(case: Case, looked: Counter[str]) -> Finding:
+    first, most = _DAILY
+    for ours in _streams(case).values():
+        row = 0
+        last: Mapping[str, Any] | None = None
+        for one in ours:
+            if last is not None and last["finished"] is not None:
+                gap = one["arrived"] - last["finished"]
+                looked["S7c"] += 1
+                if gap > _SLACK and gap < min(first * 2 ** (row - 1), most) - 0.05:
+                    yield "a probe too early under a daily limit", f"{one['n']}: {gap:.1f} s after refusal {row}"
+            if one["status"] == 429 and _scope(case, one) == "day":
+                row, last = row + 1, one
+            elif one["status"] == 200:
+                row, last = 0, None
+
+
+def _streams(case: Case) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for one in sorted(case.evidence.requests, key=lambda each: float(each["arrived"])):
+        if one["resource"] in {"users", "companies"}:
+            found[one["member"], one["resource"]].append(one)
+    return found
+
+
+def _scope(case: Case, one: Mapping[str, Any]) -> str:
+    """Scripted 429s say what they are by the name of their fault."""
+    named = {case.evidence.faults.get(number, "") for number in one.get("faults", ())}
+    return "day" if "429 day" in named else "minute" if not named or "429 minute" in named else "unknown"
+
+
+@_rule("S8")
+def _one_create(case: Case, looked: Counter[str]) -> Finding:
+    names = Counter(str(one["sourceSegmentId"]) for one in case.evidence.dmp)
+    for name, count in names.items():
+        looked["S8"] += 1
+        if count > 1:
+            yield "two segments with one sourceSegmentId", f"{name}: {count}"
+    for one in case.evidence.violations:
+        if one["rule"] == "early_data":
+            yield "data before a new segment takes any", f"request {one['n']}"
+
+
+@_rule("S10")
+def _fencing(case: Case, looked: Counter[str]) -> Finding:
+    for write in case.evidence.tables.writes:
+        looked["S10"] += 1
+        if write.token is None:
+            yield "a write of an owner without a lease", f"{write.table} at {write.at:.1f}"
+        elif write.token < write.valid:
+            yield "a write under an old lease", f"{write.table}: token {write.token}, valid was {write.valid}"
+
+
+@_rule("S10")
+def _only_the_owner_sends(case: Case, looked: Counter[str]) -> Finding:
+    """A request is of the replica that took its member last."""
+    if case.evidence.zombies:
+        return
+    takings: dict[str, list[Taking]] = defaultdict(list)
+    for taking in case.evidence.owners:
+        takings[taking.member].append(taking)
+    for one in case.evidence.requests:
+        if one["resource"] not in {"users", "companies"} or not takings.get(one["member"]):
+            continue
+        looked["S10 requests"] += 1
+        ours = takings[one["member"]]
+        place = bisect_right([taking.at for taking in ours], one["wall"]) - 1
+        tag = str(one["agent"]).rpartition(".")[2]
+        if place >= 0 and ours[place].tag != tag:
+            yield "a request of an owner of the past", f"request {one['n']} of replica {tag}, {ours[place].tag} owns it"
+
+
+@_rule("S11")
+def _no_secret(case: Case, looked: Counter[str]) -> Finding:
+    hashes = {
+        key.partition(":")[2]
+        for folded in case.folds.values()
+        for key in folded.events
+        if key.startswith("SHA256_EMAIL:")
+    }
+    places = {**case.evidence.logs, "the database": "\n".join(case.evidence.tables.texts)}
+    for name, text in places.items():
+        looked["S11"] += len(text)
+        if CANARY in text.lower():
+            yield "an address in a place it must not be in", name
+        if any(token in text for token in case.evidence.tokens):
+            yield "a token in a place it must not be in", name
+        if not hashes.isdisjoint(_HEX.findall(text)):
+            yield "a hash of a person in a place it must not be in", name
+
+
+@_rule("V1", healed=True)
+def _drained(case: Case, looked: Counter[str]) -> Finding:
+    tables = case.evidence.tables
+    for row, segment in tables.pending:
+        if segment in tables.segments.values():
+            yield "a row still waits", f"row {row} of {segment}"
+    for batch in tables.batches:
+        if batch.open:
+            yield "a batch is still open", f"batch {batch.id} of {batch.segment}"
+    if tables.owed:
+        yield "a re-assertion is still owed", str(tables.owed)
+    for segment, folded in case.folds.items():
+        if segment not in tables.segments.values():
+            continue
+        must = folded.members - case.evidence.refused
+        held = case.evidence.members.get(segment, set())
+        looked["V1"] += len(must | held)
+        for key in must - held:
+            yield "missing at LinkedIn", f"{segment}: {_short(key)} {_story(folded, key)}"
+        for key in held - must:
+            yield "at LinkedIn and should not be", f"{segment}: {_short(key)} {_story(folded, key)}"
+        told = {key for line in tables.ledger if line.present and line.segment == segment for key in line.keys}
+        for key in told ^ held:
+            where = "ledger" if key in told else "LinkedIn"
+            yield f"only in {where}", f"{segment}: {_short(key)} {_story(folded, key)}"
+
+
+def _story(folded: Fold, key: str) -> str:
+    return " ".join(f"{event.action}#{event.row.id}" for event in folded.events.get(key, [])[-4:])
+
+
+@_rule("V1", healed=True)
+def _highest_rank(case: Case, looked: Counter[str]) -> Finding:
+    """The row behind a ledger line is the newest that named the key, unless that one was refused."""
+    for line in case.evidence.tables.ledger:
+        if line.segment not in case.folds or not line.keys or not line.row:
+            continue
+        events = case.folds[line.segment].events.get(line.keys[0], [])
+        alive = [event for event in events if event.row.id not in case.dead]
+        looked["V1 rank"] += 1
+        if alive and alive[-1].action != _action(line):
+            yield (
+                "the ledger ends on an older change",
+                f"{_short(line.keys[0])}: row {line.row}, newest {alive[-1].row.id}",
+            )
+
+
+def _action(line: Confirmed) -> str:
+    return "ADD" if line.present else "REMOVE"
+
+
+@_rule("V2", healed=True)
+def _dead_letters(case: Case, looked: Counter[str]) -> Finding:
+    invalid = {row for folded in case.folds.values() for row in folded.invalid}
+    refused = {
+        row
+        for folded in case.folds.values()
+        for row, events in folded.of_row.items()
+        if any(event.key in case.evidence.refused for event in events)
+    }
+    unread = {
+        row for row, segment in case.evidence.tables.pending if segment not in case.evidence.tables.segments.values()
+    }
+    for row in invalid - case.dead - unread:
+        yield "an invalid row has no dead letter", f"row {row}"
+    for row in case.dead - invalid - refused - case.evidence.killers:
+        yield "a dead letter for a good row", f"row {row}: {dict(case.evidence.tables.letters)[row]}"
+    for row in case.evidence.killers - case.dead:
+        yield "a killer that was not put aside", f"row {row}"
+    twice = [row for row, count in Counter(row for row, _ in case.evidence.tables.letters).items() if count > 1]
+    for row in twice:
+        yield "two dead letters for one row", f"row {row}"
+    looked["V2"] += len(case.dead | invalid)
+
+
+def _short(key: str) -> str:
+    tag, _, value = key.partition(":")
+    return f"{tag.partition('_')[0]}:{value[:10]}" if len(value) > 20 else key
+
+
+def _told(row: Row, more: str) -> str:
+    return f"row {row.id} ({row.action}) {_short(more)}"

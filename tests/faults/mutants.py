@@ -1,0 +1,442 @@
+"""Syncd with one promise broken at a time, as preludes of the tests' own: the checker must notice every one of them.
+
+Each mutant runs in a short scenario that holds without it, and names the invariants of which at least one must break.
+A checker that misses one proves less than it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.faults.answers import MANY, MINUTE, SHORT_MINUTE, status
+from tests.faults.history import person
+from tests.faults.people import dirty
+from tests.faults.processes import FAST_PRUNE, changes
+from tests.faults.scenario import AT_ONCE, Grounds, Outcome, Play, Scenario, run
+from tests.faults.stage import Stage
+
+USERS = {"resource": "users"}
+PATIENCE = 7.0
+SHORT_DAY = {
+    "status": 429,
+    "message": "Resource level throttle APPLICATION_AND_MEMBER DAY limit for calls to this resource is reached",
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    prelude: str
+    play: Play
+    breaks: frozenset[str]
+    world: dict[str, Any] = field(default_factory=dict)
+
+
+# Scenarios ------------------------------------------------------------------------------------------------------------
+async def plain(stage: Stage) -> None:
+    daemon = await stage.daemon()
+    for turn in range(4):
+        await stage.commit("red", changes(range(turn, turn + 6)) + changes(range(turn), "REMOVE"))
+        await asyncio.sleep(0.15)
+    await stage.end(daemon)
+
+
+async def late_commits(stage: Stage) -> None:
+    daemon = await stage.daemon()
+    await stage.writer(late=0.6, rollback=0.1, people=20, pause=0.02).run(200, largest=10)
+    await stage.end(daemon)
+
+
+async def refused(stage: Stage) -> None:
+    daemon = await stage.daemon()
+    stage.refused |= {stage.key(number) for number in (0, 5)}
+    values = [stage.hash(number) for number in (0, 5)]
+    await stage.fault("", {**USERS, "contains": values}, {"kind": "refuse_elements", "status": 400}, times=-1)
+    await stage.commit("red", changes(range(8)))
+    await stage.quiet(daemon)
+    await stage.end(daemon)
+
+
+async def resets(stage: Stage) -> None:
+    daemon = await stage.daemon(MANY.format(most=5))
+    await stage.fault("", USERS, {"kind": "reset"}, times=4)
+    await stage.commit("red", changes(range(30)))
+    await stage.commit("red", changes(range(10), "REMOVE"))
+    await stage.until(lambda: _asked(stage, 5), "it asks", daemon, seconds=PATIENCE)
+    await stage.end(daemon)
+
+
+async def _asked(stage: Stage, count: int) -> bool:
+    return len([one for one in await stage.rig.requests() if one["resource"] == "users"]) >= count
+
+
+async def short_arrays(stage: Stage) -> None:
+    daemon = await stage.daemon()
+    await stage.fault("", USERS, {"kind": "length", "change": -2}, times=3)
+    await stage.commit("red", changes(range(12)))
+    await stage.until(lambda: _asked(stage, 1), "it asks", daemon, seconds=PATIENCE)
+    await asyncio.sleep(0.4)
+    await stage.judge()
+    await stage.end(daemon)
+
+
+async def crowd_at_the_limit(stage: Stage) -> None:
+    daemon = await stage.daemon(MANY.format(most=2))
+    await stage.commit("red", changes(range(32)))
+    await stage.commit("blue", changes(range(32)))
+    await asyncio.sleep(4.0)
+    await stage.judge()
+    await daemon.stop()
+
+
+async def two_workers(stage: Stage) -> None:
+    daemons = await asyncio.gather(stage.daemon(MANY.format(most=3)), stage.daemon(MANY.format(most=3)))
+    await stage.fault("", USERS, {"kind": "latency", "seconds": 0.05}, times=-1)
+    writing = asyncio.create_task(stage.writer(people=8, pause=0.02).run(250, largest=4))
+    await asyncio.sleep(2.5)
+    await writing
+    await stage.end(*daemons)
+
+
+async def frozen_while_waiting(stage: Stage) -> None:
+    """The owner freezes while a batch waits for another attempt; it wakes when somebody else owns the member."""
+    slow = "from syncd.domain import retry as _r, settlement as _s\n_s.BATCH = _r.Backoff(0.5, 0.5)\n"
+    first = await stage.daemon(slow)
+    await stage.until(lambda: first.events("lease_taken"), "the first owns the member", first)
+    await stage.fault("", USERS, status(503), times=1)
+    second = await stage.daemon()
+    await stage.commit("red", changes(range(10)))
+    await stage.until(lambda: _asked(stage, 1), "it asks", first)
+    await asyncio.sleep(0.1)
+    stage.freeze(first)
+    await stage.until(lambda: second.events("lease_taken"), "the second takes over", second)
+    await stage.commit("red", changes(range(5), "REMOVE"))
+    await stage.until(lambda: stage.settled(1), "the second works", second, seconds=PATIENCE)
+    stage.thaw(first)
+    await asyncio.sleep(0.4)
+    await stage.end(first, second)
+
+
+async def killed_between(stage: Stage) -> None:
+    """kill -9 while a request hangs, with rows in a batch."""
+    daemon = await stage.daemon()
+    await stage.fault("", USERS, {"kind": "hang", "apply": "never", "seconds": 3, "then": "close"})
+    await stage.commit("red", changes(range(10)))
+    await stage.until(lambda: _asked(stage, 1), "it asks", daemon, seconds=PATIENCE)
+    await daemon.kill()
+    await stage.judge()
+    await stage.end(await stage.daemon())
+
+
+async def tombstones(stage: Stage) -> None:
+    daemon = await stage.daemon()
+    late = asyncio.create_task(stage.commit("red", changes(range(5)), hold=1.5))
+    await stage.until(lambda: any(row.commit == "open" for row in stage.crm.history.rows), "the old one has its ids")
+    await stage.commit("red", changes(range(5), "REMOVE"))
+    await late
+    await stage.end(daemon)
+
+
+async def overtaken(stage: Stage) -> None:
+    """An ADD fails for a while; its REMOVE follows."""
+    daemon = await stage.daemon(
+        "from syncd.domain import retry as _r, settlement as _s\n_s.BATCH = _r.Backoff(0.6, 1.0)\n"
+    )
+    await stage.fault("", USERS, status(503), times=1)
+    await stage.commit("red", changes(range(10)))
+    await stage.until(lambda: _asked(stage, 1), "it asks", daemon, seconds=PATIENCE)
+    await stage.commit("red", changes(range(10), "REMOVE"))
+    await asyncio.sleep(1.2)
+    await stage.end(daemon)
+
+
+async def demoted(stage: Stage) -> None:
+    daemon = await stage.daemon()
+    await stage.commit("red", changes(range(3)))
+    await stage.quiet(daemon)
+    await stage.rig.control("tokens", {"do": "role", "member": "ads", "role": "VIEWER"})
+    await stage.commit("red", changes(range(3, 8)))
+    await asyncio.sleep(0.6)
+    await stage.rig.control("tokens", {"do": "role", "member": "ads", "role": "CAMPAIGN_MANAGER"})
+    await stage.end(daemon)
+
+
+async def dirt(stage: Stage) -> None:
+    daemon = await stage.daemon()
+    await stage.commit("red", dirty(stage.seed, 20))
+    await stage.end(daemon)
+
+
+async def late_apply(stage: Stage) -> None:
+    """The first request takes effect after the REMOVE that follows it."""
+    daemon = await stage.daemon()
+    await stage.fault("", USERS, {"kind": "late", "seconds": 1.6, "hang": 0.0})
+    await stage.commit("red", changes(range(5)))
+    await stage.until(lambda: stage.settled(1), "the retry is settled", daemon, seconds=PATIENCE)
+    await stage.commit("red", changes(range(5), "REMOVE"))
+    await stage.until(lambda: _late(stage), "it takes effect", daemon, seconds=PATIENCE)
+    await stage.quiet(daemon)
+    await stage.end(daemon)
+
+
+async def _late(stage: Stage) -> bool:
+    return any(one["late"] and one["order"] for one in await stage.rig.requests())
+
+
+def throttled(name: str, body: dict[str, Any]) -> Play:
+    async def play(stage: Stage) -> None:
+        daemon = await stage.daemon(MANY.format(most=3))
+        await stage.fault(name, USERS, status(429, body), times=2)
+        await stage.commit("red", changes(range(6)))
+        await stage.commit("blue", changes(range(6)))
+        await asyncio.sleep(1.5)
+        await stage.quiet(daemon, seconds=30)
+        await stage.end(daemon)
+
+    return play
+
+
+async def create_lost(stage: Stage) -> None:
+    create = {"resource": "segments", "method": "CREATE"}
+    await stage.fault("", create, {"kind": "reset", "apply": True})
+    daemon = await stage.daemon()
+    await stage.commit("red", changes(range(3)))
+    await stage.quiet(daemon)
+    await stage.end(daemon)
+
+
+async def newborn(stage: Stage) -> None:
+    await stage.commit("red", changes(range(3)))
+    daemon = await stage.daemon(
+        "from syncd.pipeline import refresh as _refresh\n_refresh.SETTLED_IN = 2.2\n" + stage.prelude
+    )
+    await stage.end(daemon)
+
+
+async def repeats(stage: Stage) -> None:
+    daemon = await stage.daemon()
+    await stage.commit("red", [(action, person(1), None) for action in ("ADD", "REMOVE", "ADD", "REMOVE")])
+    await stage.end(daemon)
+
+
+# Mutants --------------------------------------------------------------------------------------------------------------
+_CURSOR = """
+from sqlalchemy import text as _sql
+from syncd.domain.change import Change as _Change
+from syncd.store import outbox as _outbox
+_cursor = {}
+_ROWS = '''with found as (select id from syncd.outbox where segment_key = :key and id > :after order by id limit :most %s)
+    delete from syncd.outbox where id in (select id from found)
+    returning id, action, subject_id, payload::text, extract(epoch from created_at)::float8'''
+async def _take(connection, segment, most):
+    given = {"key": segment, "after": _cursor.get(segment, 0) if CURSOR else 0, "most": most}
+    rows = await connection.execute(_sql(_ROWS % LOCK), given)
+    changes = sorted((_Change(*row) for row in rows), key=lambda one: one.id)
+    if changes:
+        _cursor[segment] = changes[-1].id
+    return changes
+_outbox.take = _take
+"""
+_NO_LEASE = """
+from syncd.store import leases as _leases
+from syncd.store.leases import Grant as _Grant
+async def _grant(connection, member, owner, hold):
+    return _Grant(member, owner, 1, clean=True)
+async def _kept(connection, owner, tokens, hold):
+    return set(tokens)
+async def _free(connection, members):
+    return list(members)
+_leases.take, _leases.renew, _leases.free = _grant, _kept, _free
+from syncd.pipeline import intake as _i, settle as _s, resend as _r, watch as _w
+from syncd.reconcile import provision as _p, track as _t
+async def _no_fence(connection, grant):
+    import time
+    return time.time()
+for _module in (_i, _s, _r, _w, _p, _t):
+    _module.fence = _no_fence
+from syncd.pipeline import own as _own
+_renewed = _own.Ownership._renew
+async def _all(self):
+    await _renewed(self)
+    return len(self.members)
+_own.Ownership._renew = _all
+"""
+_LIMITS = {"users": 20, "companies": 20}
+
+
+def _mutant(name: str, patch: str, play: Callable[[Stage], Any], *breaks: str, **world: Any) -> Mutant:
+    return Mutant(name, patch, play, frozenset(breaks), world)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    _mutant("an id cursor instead of taking rows", f"CURSOR, LOCK = True, ''\n{_CURSOR}", late_commits, "V1"),
+    _mutant(
+        "changes in the wrong order",
+        "from syncd.store import outbox as _o\n_w = _o.take\nasync def _t(*g):\n    return (await _w(*g))[::-1]\n_o.take = _t\n",
+        repeats, "V1", "S2", "S4",
+    ),
+    _mutant("two workers, SKIP LOCKED, no fencing", f"CURSOR, LOCK = False, 'for update skip locked'\n{_CURSOR}\n{_NO_LEASE}", two_workers, "S6", "S10", "S4", "V1"),
+    _mutant("two owners, the lease check off", _NO_LEASE, two_workers, "S6", "S10", "S4", "V1"),
+    _mutant(
+        "confirmed on HTTP 200",
+        "from syncd.domain.outcome import Delivered as _D\nfrom syncd.linkedin import streams as _s\n_s.results = lambda body, sent, uuid='', secrets=(): _D((), uuid)\n",
+        refused, "S3", "S2",
+    ),
+    _mutant(
+        "confirmed before it was sent",
+        "import asyncio as _a\nfrom syncd.domain.outcome import Delivered as _D\nfrom syncd.pipeline import deliver as _d\n_w = _d._sent\n_kept = set()\n"
+        "async def _sent(flight, going):\n    _kept.add(_a.ensure_future(_w(flight, going)))\n    return _D((), '')\n_d._sent = _sent\n",
+        resets, "S3", "S2", "V1",
+    ),
+    _mutant(
+        "sent from memory, the batch not stored",
+        "from syncd.store import batches as _b\n_w = _b._row\ndef _row(*g):\n    row = _w(*g)\n    return {**row, 'open': False, 'body': None}\n_b._row = _row\n",
+        killed_between, "S2", "V1",
+    ),
+    _mutant(
+        "dropped on a timeout",
+        "from syncd.domain import settlement as _s\ndef _drop(part, outcome, circumstances, step):\n    step.dropped = part.indexes\n_s._unclear = _drop\n",
+        resets, "S2", "V1",
+    ),
+    _mutant(
+        "short arrays zipped onto elements",
+        "from syncd.domain.outcome import Delivered as _D\nfrom syncd.linkedin import streams as _s, wire as _w\n_whole = _w.results\n"
+        "def _zip(body, sent, uuid='', secrets=()):\n    found = _w._RESULTS.decode(body).elements\n    return _D(_w._exceptions(found, range(len(found)), secrets), uuid)\n_s.results = _zip\n",
+        short_arrays, "S3", "S2",
+    ),
+    _mutant(
+        "AsyncLimiter(limit, 60)",
+        "from aiolimiter import AsyncLimiter as _L\nfrom syncd.linkedin import pacing as _p\n_w = _p.Pacer.__init__\n"
+        "def _init(self, quota, **more):\n    _w(self, quota, **more)\n    self._bucket, self._started = _L(quota.limit, 60), True\n_p.Pacer.__init__ = _init\n",
+        crowd_at_the_limit, "S7", limits=_LIMITS,
+    ),
+    _mutant(
+        "no look at the trust window",
+        "from syncd.pipeline import member as _m\n_m.Member.trusts = lambda self, now: not self.lost\n",
+        frozen_while_waiting, "S10", "S6",
+    ),
+    _mutant(
+        "settlement without fencing",
+        "from syncd.pipeline import settle as _s\nasync def _no(connection, grant):\n    import time\n    return time.time()\n_s.fence = _no\n",
+        plain, "S10",
+    ),
+    _mutant(
+        "tombstones removed at once",
+        FAST_PRUNE + "from syncd.store import ledger as _l, source as _s\nasync def _p(connection, keep):\n    return await _l.prune(connection, 4e9)\n_s.prune = _p\n",
+        tombstones, "V1", "S2", "S4",
+    ),
+    _mutant(
+        "older states sent again after newer ones",
+        "from syncd.pipeline import lanes as _l\ndef _add(self, journey):\n    self.batches.append(_l.Open.of(journey))\n_l.Lane.add = _add\n_l.Lane.overtaken = lambda self, batch, part: []\n",
+        overtaken, "S4", "V1",
+    ),
+    _mutant(
+        "dead letters on 403",
+        "from syncd.domain import settlement as _s\nfrom syncd.domain.outcome import NotAllowed as _N\nfrom syncd.pipeline import deliver as _d\n_w = _s.decide\n"
+        "def _decide(journey, part, outcome, circumstances):\n    step = _w(journey, part, outcome, circumstances)\n    if isinstance(outcome, _N):\n"
+        "        step.refused, step.again, step.park_segment = [_s.Dead(i, 403, 'no') for i in part.indexes], [], None\n    return step\n_d.decide = _decide\n",
+        demoted, "V2", "V1",
+    ),
+    _mutant(
+        "refused elements count as taken",
+        "from syncd.domain.outcome import Fate as _F\nfrom syncd.linkedin import wire as _w\n_w.element_fate = lambda status: _F.ACCEPTED\n",
+        refused, "S3", "S2",
+    ),
+    _mutant(
+        "hashed without removing white space",
+        "from syncd.domain import user as _u\n_u.normalise_email = lambda text: text.strip().lower()\n",
+        dirt, "S1", "V1", "V2",
+    ),
+    _mutant(
+        "a token in the words of an error",
+        "from dataclasses import replace as _r\nfrom syncd.domain.outcome import Unclear as _U\nfrom syncd.linkedin import streams as _s\nfrom syncd.pipeline import deliver as _d\n_w = _s.send\n"
+        "async def _send(transport, *, token, **more):\n    made = await _w(transport, token=token, **more)\n    return _r(made, words=f'{made.words} for {token}') if isinstance(made, _U) else made\n_s.send = _send\n",
+        resets, "S11",
+    ),
+    _mutant(
+        "an address on standard error",
+        "import sys as _y\nfrom syncd.pipeline import intake as _i\n_w = _i.prepare_user\ndef _p(payload, **more):\n    print(payload, file=_y.stderr)\n    return _w(payload, **more)\n_i.prepare_user = _p\n",
+        plain, "S11",
+    ),
+    _mutant(
+        "no re-assertion",
+        "from syncd.store import batches as _b\nasync def _no(*given):\n    return\n_b.promise_reassertion = _no\n",
+        late_apply, "V1",
+    ),
+    _mutant(
+        "no pause after the minute limit",
+        "from syncd.pipeline import react as _r\n_r.throttle_wait = lambda *given: 0.1\n",
+        throttled("429 minute", MINUTE), "S7b", minute=3.0, prelude=SHORT_MINUTE,
+    ),
+    _mutant(
+        "probes of a daily limit every second",
+        "from syncd.pipeline import react as _r\n_r.throttle_wait = lambda *given: 1.0\n",
+        throttled("429 day", SHORT_DAY), "S7c",
+    ),
+    _mutant(
+        "created without looking first",
+        "from syncd.linkedin import segments as _d\nasync def _none(*given, **named):\n    return ()\n_d.find = _none\n",
+        create_lost, "S8",
+    ),
+    _mutant("data for a segment that takes none yet", "_refresh.SETTLED_IN = 0.0\n", newborn, "S8", "V1", options=("--land-after", "2")),
+    _mutant(
+        "an identity twice in a batch",
+        "from syncd.domain import collapse as _c\ndef _want(self, element):\n    self.wanted[element.ids[0] + b'%d' % element.row] = element\n    self.fates[element.row] = _c.RowFate.TAKEN\n_c._Sheaf.want = _want\n",
+        repeats, "S5",
+    ),
+    _mutant(
+        "invalid rows vanish without a letter",
+        "from syncd.store import batches as _b\nasync def _no(*given):\n    return\n_b.bury_rows = _no\n",
+        dirt, "S2", "V2",
+    ),
+)  # fmt: skip
+
+
+@dataclass
+class Hunted:
+    mutant: Mutant
+    caught: set[str]
+    outcome: Outcome
+
+
+async def hunt(ground: Grounds, seed: int, say: Callable[[str], None], *, only: str = "") -> int:
+    """Runs every scenario once as it is and once per mutant; how many mutants got away or scenarios broke."""
+    mutants = [one for one in MUTANTS if only.lower() in one.name.lower()]
+    places = asyncio.Semaphore(AT_ONCE)
+    controls = list(
+        {one.play: replace(one, name=f"control: {one.play.__name__}", prelude="") for one in mutants}.values()
+    )
+
+    async def one(mutant: Mutant) -> Hunted:
+        async with places:
+            world = {**mutant.world, "patience": PATIENCE if mutant.prelude else 30.0}
+            scene = Scenario(mutant.name, (), mutant.play, world=world)
+            prelude = "from syncd.pipeline import refresh as _refresh\n" + mutant.prelude if mutant.prelude else ""
+            outcome = await run(scene, ground, seed, patience=60.0, prelude=prelude)
+            caught = {text.split(" ", 1)[0] for text in outcome.broken}
+            return Hunted(mutant, caught, outcome)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(mutant)) for mutant in (*controls, *mutants)]
+    found = [task.result() for task in tasks]
+    wrong = 0
+    say(f"\n{'mutant':44} {'caught by':24} example")
+    for hunted in found:
+        mutant, outcome = hunted.mutant, hunted.outcome
+        if not mutant.prelude:
+            if not outcome.held:
+                wrong += 1
+                say(f"BROKEN  {mutant.name}: {outcome.failed} {'; '.join(outcome.broken)}")
+            continue
+        names = " ".join(sorted(hunted.caught)) or "nothing"
+        if not hunted.caught & mutant.breaks:
+            wrong += 1
+            names = f"GOT AWAY ({names})"
+        example = next((text for text in outcome.broken if text.split(" ", 1)[0] in mutant.breaks), outcome.failed)
+        say(f"{mutant.name:44} {names:24} {example[:110]}")
+    caught = sum(1 for one in found if one.mutant.prelude and one.caught & one.mutant.breaks)
+    say(f"mutants caught: {caught} of {len(mutants)}")
+    return wrong

@@ -1,0 +1,128 @@
+"""Python that runs in a daemon before it starts: shorter waits, an instance that shows in logs, deaths at named points.
+
+Only waits that have no setting are shortened; nothing else changes how syncd behaves. `TAG` lets the sandbox's log tell
+replicas apart and marks every write transaction with the fencing token it was made under, for the audit triggers.
+"""
+
+from __future__ import annotations
+
+HASTE = """
+from syncd import service
+from syncd.domain import retry, settlement
+from syncd.pipeline import origin, react, refresh, run, watch
+from syncd.reconcile import provision
+refresh.SETTLED_IN = 0.0
+react.PARKED = retry.Backoff(0.5, 1.0)
+react.OUTAGE = retry.Backoff(0.3, 1.0)
+settlement.BATCH = retry.Backoff(0.1, 1.0)
+settlement.APART = retry.Backoff(0.5, 1.0)
+run._REFRESH = 0.25
+service._PROVISION = 0.25
+provision._PATIENCE = 2
+"""
+"""Seconds become tenths where waiting proves nothing."""
+
+TAG = """
+import os as _os
+from syncd.linkedin import transport as _transport
+from syncd.store import leases as _leases
+from sqlalchemy import text as _text
+_transport.__version__ += "." + _os.environ.get("FAULT_TAG", "0")
+_fence = _leases.fence
+async def _marked(connection, grant):
+    moment = await _fence(connection, grant)
+    if connection.dialect.name == "postgresql":
+        mark = "select set_config('syncd.token', '%d', true), set_config('syncd.member', '%s', true)"
+        await connection.execute(_text(mark % (grant.token, grant.member)))
+    return moment
+_leases.fence = _marked
+import syncd.pipeline.intake as _1, syncd.pipeline.settle as _2, syncd.pipeline.resend as _3
+import syncd.pipeline.watch as _4, syncd.reconcile.provision as _5, syncd.reconcile.track as _6
+for _module in (_1, _2, _3, _4, _5, _6):
+    _module.fence = _marked
+"""
+
+AUDIT = """
+create table public.syncd_writes (
+    number bigint generated always as identity primary key,
+    at double precision not null default extract(epoch from clock_timestamp()),
+    name text not null, token bigint, valid bigint not null);
+create function public.syncd_audit() returns trigger language plpgsql as $$ begin
+    insert into public.syncd_writes (name, token, valid)
+    select tg_table_name, nullif(current_setting('syncd.token', true), '')::bigint,
+           coalesce((select token from syncd.leases where member = current_setting('syncd.member', true)), 0);
+    return null;
+end $$;
+create trigger audit after insert or update or delete on syncd.batches execute function public.syncd_audit();
+create trigger audit after insert or update or delete on syncd.ledger execute function public.syncd_audit();
+create trigger audit after insert on syncd.dead_letters execute function public.syncd_audit();
+create trigger audit after delete on syncd.reassertions execute function public.syncd_audit();
+"""
+"""Triggers of the tests' own: which token a write was made under, and which was valid."""
+
+_CRASH = """
+import os as _os, signal as _signal, functools as _functools, inspect as _inspect
+_left = [int(_os.environ.get("CRASH_NTH", "0"))]
+_point = _os.environ.get("CRASH_POINT", "")
+def _hit():
+    _left[0] -= 1
+    if _left[0] == 0:
+        _os.kill(_os.getpid(), _signal.SIGKILL)
+def _crash(owner, name, when):
+    whole = getattr(owner, name)
+    if _inspect.iscoroutinefunction(whole):
+        @_functools.wraps(whole)
+        async def wrapped(*given, **named):
+            if when == "before":
+                _hit()
+            made = await whole(*given, **named)
+            if when == "after":
+                _hit()
+            return made
+    else:
+        @_functools.wraps(whole)
+        def wrapped(*given, **named):
+            if when == "before":
+                _hit()
+            made = whole(*given, **named)
+            if when == "after":
+                _hit()
+            return made
+    setattr(owner, name, wrapped)
+"""
+
+CRASH_POINTS: dict[str, tuple[str, str, str]] = {
+    "intake counted, nothing taken": ("syncd.pipeline.intake:_take", "", "before"),
+    "rows taken, in the transaction": ("syncd.store.outbox:take", "", "after"),
+    "batch written, in the transaction": ("syncd.store.intakes:ended", "", "after"),
+    "batch stored": ("syncd.pipeline.lanes:Lane.add", "", "before"),
+    "before the request": ("syncd.pipeline.deliver:_sent", "", "before"),
+    "after the answer": ("syncd.pipeline.deliver:_sent", "", "after"),
+    "ledger written, in the transaction": ("syncd.store.ledger:record", "", "after"),
+    "batch settled, in the transaction": ("syncd.store.batches:settle", "", "after"),
+    "settlement committed": ("syncd.pipeline.settle:record", "", "after"),
+    "reaction written": ("syncd.pipeline.react:react", "", "after"),
+    "re-assertion taken, in the transaction": ("syncd.store.letters:done", "", "after"),
+    "re-assertion stored": ("syncd.pipeline.resend:reassert", "", "after"),
+    "creation intended": ("syncd.linkedin.segments:create", "", "before"),
+    "created, id not stored": ("syncd.linkedin.segments:create", "", "after"),
+    "id stored, in the transaction": ("syncd.store.segments:bind", "", "after"),
+    "token refreshed, not stored": ("syncd.store.tokens:SealedTokens.save", "", "before"),
+    "token stored": ("syncd.store.tokens:SealedTokens.save", "", "after"),
+    "lease taken, in the transaction": ("syncd.store.leases:take", "", "after"),
+    "lease taken": ("syncd.pipeline.own:Ownership._begin", "", "before"),
+    "lease renewed, in the transaction": ("syncd.store.leases:renew", "", "after"),
+    "lease given back, in the transaction": ("syncd.store.leases:give_back", "", "after"),
+    "replica gone": ("syncd.store.leases:depart", "", "after"),
+    "pruning, in the transaction": ("syncd.store.source:prune", "", "after"),
+    "declaring, in the transaction": ("syncd.store.segments:declare", "", "after"),
+}
+
+
+def crash(point: str) -> str:
+    """The prelude that kills the daemon at the point's CRASH_NTH hit."""
+    path, _, when = CRASH_POINTS[point]
+    module, _, name = path.partition(":")
+    owner, _, attribute = name.rpartition(".")
+    target = f"_module.{owner}" if owner else "_module"
+    return f"{_CRASH}\nimport importlib as _importlib\n_module = _importlib.import_module({module!r})\n_crash({target}, {attribute!r}, {when!r})\n"

@@ -1,0 +1,111 @@
+"""Plays many scenarios, two at a time, and tells of them in tables."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from syncd.store.migrate import upgrade
+from tests.faults import answers, databases, people, processes
+from tests.faults.scenario import AT_ONCE, BOOK, Grounds, Outcome, Scenario, run
+from tests.postgres import PostgresServer
+
+CHAPTERS = (processes, databases, answers, people)
+"""The modules whose import fills the book."""
+
+SOMETIMES = (
+    "late-commit row", "late-commit row superseded", "superseded row", "rolled-back row", "needless row",
+    "ambiguous request that was applied", "late apply", "re-assertion", "takeover", "lease lost to another",
+    "stale-epoch write refused", "429 minute", "429 member day", "429 application day", "429 unknown", "element refused",
+    "bisect", "fault length", "fault malformed", "token refreshed", "SIGTERM mid-batch", "kill -9 at a crash point",
+    "crash point exhausted", "row quarantined", "segment parked", "member parked", "source parked", "tombstones pruned",
+    "database failed", "request cut at a byte",
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def grounds(directory: Path | None = None) -> AsyncIterator[Grounds]:
+    """A durable PostgreSQL with a migrated template, a migrated file, a folder that stays where something broke."""
+    folder = directory or Path(tempfile.mkdtemp(prefix="syncd-faults-"))
+    server = PostgresServer(durable=True)
+    await asyncio.to_thread(server.start)
+    try:
+        template = await server.create_database()
+        await upgrade(server.url(template))
+        file = folder / "template.db"
+        await upgrade(f"sqlite+aiosqlite:///{file}")
+        yield Grounds(server, template, file, folder)
+    finally:
+        await asyncio.to_thread(server.close)
+
+
+def chosen(*, quick: bool, only: str = "", book: Iterable[Scenario] = ()) -> list[Scenario]:
+    return [one for one in (book or BOOK) if (one.quick or not quick or only) and only.lower() in one.name.lower()]
+
+
+async def play_all(
+    scenarios: Sequence[Scenario], ground: Grounds, seed: int, tell: Callable[[Outcome], None], prelude: str = ""
+) -> list[Outcome]:
+    """In the order of the book, two at a time."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(scenario: Scenario) -> Outcome:
+        async with places:
+            outcome = await run(scenario, ground, seed, prelude=prelude)
+            tell(outcome)
+            return outcome
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(scenario)) for scenario in scenarios]
+    return [task.result() for task in tasks]
+
+
+def told(outcome: Outcome) -> str:
+    word = "held" if outcome.held else "BROKEN"
+    lines = [f"{word:7} {outcome.seconds:6.1f} s  {outcome.scenario.name}"]
+    lines += [f"        {broken}" for broken in outcome.broken]
+    if outcome.failed:
+        lines.append(f"        {outcome.failed}")
+    return "\n".join(lines)
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Fault, rows of reliability.md, runs, invariants held, worst recovery."""
+    lines = [f"{'fault':74} {'rows':14} {'held':>9} {'recovery':>9}"]
+    for one in outcomes:
+        held = f"{'all' if one.held else 'BROKEN'}"
+        lines.append(f"{one.scenario.name:74} {' '.join(one.scenario.rows):14} {held:>9} {one.recovery:7.1f} s")
+    return "\n".join(lines)
+
+
+def sometimes(outcomes: Sequence[Outcome]) -> tuple[str, list[str]]:
+    """How often every interesting situation occurred, and those that never did."""
+    seen: Counter[str] = Counter()
+    for one in outcomes:
+        seen.update(one.seen)
+    seen["stale-epoch write refused"] = seen["lease lost to another"]
+    never = [name for name in SOMETIMES if not seen[name]]
+    return "\n".join(f"{name:40} {seen[name]:8}" for name in SOMETIMES), never
+
+
+def judged(outcomes: Sequence[Outcome]) -> str:
+    looked: Counter[str] = Counter()
+    for one in outcomes:
+        looked.update(one.looked)
+    return "  ".join(f"{name}: {count:,}" for name, count in sorted(looked.items()))
+
+
+class Watch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._begun

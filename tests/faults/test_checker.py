@@ -1,0 +1,178 @@
+"""The checker on histories made by hand: what is right passes, every kind of wrong is named."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from tests.faults.checker import check
+from tests.faults.evidence import Batch, Confirmed, Element, Evidence, Tables, Write
+from tests.faults.history import History, Row, person
+from tests.faults.normaliser import named
+
+
+def key(number: int) -> str:
+    return "SHA256_EMAIL:" + hashlib.sha256(f"person{number}@canary.example".encode()).hexdigest()
+
+
+def row(number: int, action: str, who: int, **more: Any) -> Row:
+    given: dict[str, Any] = {"asked": float(number), "acked": number + 0.1, "commit": "acked", **more}
+    return Row(number, "red", action, person(who), **given)
+
+
+def request(number: int, arrived: float, **more: Any) -> dict[str, Any]:
+    return {
+        "n": number, "arrived": arrived, "finished": arrived + 0.1, "wall": arrived, "status": 200, "faults": [],
+        "member": "ads", "application": "app", "resource": "users", "agent": "syncd/1.1", "elements": 1, "applied": True,
+        **more,
+    }  # fmt: skip
+
+
+def element(number: int, action: str, who: int, order: int, **more: Any) -> Element:
+    given: dict[str, Any] = {"status": 201, "arrived": 100.0 + number, "at": 100.0 + number, "late": False, **more}
+    return Element(n=number, segment="red", action=action, keys=(key(who),), order=order, **given)
+
+
+def evidence() -> Evidence:
+    """Two rows of one person, both sent, both confirmed."""
+    return Evidence(
+        history=History([row(1, "ADD", 1), row(2, "ADD", 2), row(3, "REMOVE", 1)]),
+        tables=Tables(
+            segments={1: "red"},
+            batches=[
+                Batch(1, "red", "live", False, 2, 2, 0, 0, {1: 0, 2: 0}),
+                Batch(2, "red", "live", False, 1, 1, 0, 0, {3: 0}),
+            ],
+            ledger=[Confirmed("red", (key(1),), False, 3, 2), Confirmed("red", (key(2),), True, 2, 1)],
+            writes=[Write("batches", 1, 1, 0.0)],
+        ),
+        elements=[element(1, "ADD", 1, 1), element(1, "ADD", 2, 1), element(2, "REMOVE", 1, 2)],
+        requests=[request(1, 101.0), request(2, 102.0)],
+        dmp=[{"sourceSegmentId": "syncd:red"}],
+        members={"red": {key(2)}},
+        kinds={"red": "user"},
+        limits={"users": 500},
+        tokens=["canary-token"],
+    )
+
+
+def broken(found: Evidence) -> set[str]:
+    return check(found, healed=True).names
+
+
+def test_a_run_that_went_well_breaks_nothing() -> None:
+    assert not broken(evidence())
+
+
+def test_a_row_that_vanished_is_found() -> None:
+    found = evidence()
+    del found.tables.batches[1]
+    assert "S2" in broken(found)
+
+
+def test_a_rolled_back_row_that_was_sent_is_found() -> None:
+    found = evidence()
+    found.history.rows[0].commit = "aborted"
+    assert {"S1", "S2"} <= broken(found)
+
+
+def test_a_commit_of_unknown_end_may_be_there_or_not() -> None:
+    found = evidence()
+    found.history.rows[2].commit = "unknown"
+    assert not broken(found)
+    found.history.rows.append(row(9, "ADD", 9, commit="unknown"))
+    assert not broken(found)
+
+
+def test_a_ledger_that_is_ahead_is_found() -> None:
+    found = evidence()
+    found.requests[0]["status"] = None
+    assert {"S2", "S3"} <= broken(found)
+
+
+@pytest.mark.parametrize("kind", ["length", "malformed", "cut", "null_element"])
+def test_a_spoiled_answer_confirms_nothing(kind: str) -> None:
+    found = evidence()
+    found.faults = {5: kind}
+    found.requests[0]["faults"] = [5]
+    assert "S3" in broken(found)
+
+
+def test_an_order_turned_round_is_found() -> None:
+    found = evidence()
+    found.elements[0].order, found.elements[2].order = 2, 1
+    assert "S4" in broken(found)
+
+
+def test_the_same_twice_is_no_disorder() -> None:
+    found = evidence()
+    found.elements.insert(1, element(3, "ADD", 1, 1))
+    found.requests.insert(1, request(3, 103.0))
+    found.elements[-1].order = 4
+    assert "S4" not in broken(found)
+
+
+def test_two_replicas_at_once_are_found() -> None:
+    found = evidence()
+    found.requests[1] |= {"arrived": 101.05, "finished": 101.2, "agent": "syncd/1.2"}
+    assert "S6" in broken(found)
+
+
+def test_one_request_too_many_in_sixty_seconds_is_found() -> None:
+    found = evidence()
+    found.limits = {"users": 3}
+    found.requests += [request(10, 161.0), request(11, 161.5)]
+    assert "S7" not in broken(found)
+    found.requests.append(request(12, 161.9))
+    assert "S7" in broken(found)
+
+
+def test_a_request_in_the_pause_after_a_429_is_found() -> None:
+    found = evidence()
+    found.requests += [request(10, 110.0, status=429), request(11, 169.0)]
+    assert "S7b" in broken(found)
+    found.requests[-1] |= {"arrived": 170.2, "finished": 170.3}
+    assert "S7b" not in broken(found)
+
+
+def test_a_second_segment_is_found() -> None:
+    found = evidence()
+    found.dmp *= 2
+    assert "S8" in broken(found)
+
+
+def test_a_write_under_an_old_lease_is_found() -> None:
+    found = evidence()
+    found.tables.writes.append(Write("ledger", 1, 2, 5.0))
+    assert "S10" in broken(found)
+
+
+@pytest.mark.parametrize("leak", ["canary-token", "x@canary.example", key(1).partition(":")[2]])
+def test_a_secret_in_a_log_is_found(leak: str) -> None:
+    found = evidence()
+    found.logs = {"daemon.log": f"something {leak} something"}
+    assert "S11" in broken(found)
+
+
+def test_a_member_too_many_and_one_too_few_are_found() -> None:
+    found = evidence()
+    found.members = {"red": {key(1)}}
+    verdict = check(found, healed=True)
+    assert {"missing at LinkedIn", "at LinkedIn and should not be"} <= {one.words for one in verdict.broken}
+
+
+def test_a_letter_for_a_good_row_is_found() -> None:
+    found = evidence()
+    found.tables.letters = [(2, "refused")]
+    assert "V2" in broken(found)
+
+
+def test_the_second_normaliser_knows_the_examples_of_the_design() -> None:
+    assert named("user", {"email": " A\u200bnn@Example.COM\u00a0"}) == named("user", {"email": "ann@example.com"})
+    assert named("user", {"email": "a.n+n@example.com"}) != named("user", {"email": "ann@example.com"})
+    for wrong in ("", "a@b", "a@@b.c", "@b.c", "a@b..c", "x" * 65 + "@b.c", "a\x00@b.c"):
+        assert named("user", {"email": wrong}) is None, wrong
+    assert named("company", {"name": " Acme "}) == named("company", {"name": "Acme"})
+    assert named("company", {"city": "Bonn"}) is None
