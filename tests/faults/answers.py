@@ -238,12 +238,29 @@ def poisoned(code: int, positions: Sequence[int], size: int) -> Play:
 scenario("LinkedIn: one poisonous element among 33 (400)", "A9", quick=True, expects=["bisect", "element refused"])(
     poisoned(400, (0, 16, 32), 33)
 )
-scenario("LinkedIn: one poisonous element (413, 422)", "A9", expects=["bisect", "element refused"])(
-    poisoned(413, (5,), 20)
-)
 scenario("LinkedIn: one poisonous element (422), first and last", "A9", expects=["bisect", "element refused"])(
     poisoned(422, (0, 19), 20)
 )
+
+
+@scenario(
+    "LinkedIn: one element too large for any request (413) waits and blocks nobody", "A9", expects=["fault poison"]
+)
+async def too_large(stage: Stage) -> None:
+    """413 speaks of the request, so it condemns no element: it splits until the guilty one stands alone."""
+    daemon = await stage.daemon()
+    guilty = {"resource": "users", "contains": stage.hash(5)}
+    await stage.fault("poison", guilty, {"kind": "poison", "status": 413})
+    await stage.commit("red", changes(range(20)))
+    await stage.until(lambda: _holds(stage, 19), "its neighbours are in", daemon)
+    await stage.commit("red", changes(range(30, 40)))
+    await stage.until(lambda: _holds(stage, 29), "and those after it", daemon)
+    assert not (await stage.tables()).letters
+    await stage.end(daemon)
+
+
+async def _holds(stage: Stage, count: int) -> bool:
+    return any(one["size"] == count for one in await stage.rig.look("segments"))
 
 
 @scenario(

@@ -368,12 +368,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant(
         "no pause after the minute limit",
-        "from syncd.pipeline import react as _r\n_r.throttle_wait = lambda *given: 0.1\n",
+        "from syncd.pipeline import deliver as _d, react as _r\n_d.throttle_wait = _r.throttle_wait = lambda *given: 0.1\n",
         throttled("429 minute", MINUTE), "S7b", minute=3.0, prelude=SHORT_MINUTE,
     ),
     _mutant(
         "probes of a daily limit every second",
-        "from syncd.pipeline import react as _r\n_r.throttle_wait = lambda *given: 1.0\n",
+        "from syncd.pipeline import deliver as _d, react as _r\n_d.throttle_wait = _r.throttle_wait = lambda *given: 1.0\n",
         throttled("429 day", SHORT_DAY), "S7c",
     ),
     _mutant(

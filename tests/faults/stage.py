@@ -60,6 +60,7 @@ class Stage:
     broken: list[str] = field(default_factory=list)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     tags: dict[str, Process] = field(default_factory=dict)
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __aenter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -120,15 +121,16 @@ class Stage:
     ) -> Process:
         """Starts a replica; `proxied` names the roads that lead through a proxy: `sandbox`, `database`."""
         more = dict(env or {})
-        tag = more["FAULT_TAG"] = str(len(self.tags) + 1)
         if "sandbox" in proxied:
             more["linkedin_url"] = f"http://127.0.0.1:{self.to_sandbox.port}"
         if "database" in proxied:
             there = urlsplit(self.plain).port
             more["SYNCD_DATABASE_URL"] = self.url.replace(f":{there}/", f":{self.to_database.port}/")
         program = f"{preludes.HASTE}\n{preludes.TAG}\n{self.prelude}\n{prelude}\nfrom syncd.cli import main\nmain()"
-        process = await self.rig.start("daemon", ["-c", program, "run"], self.rig.environment(**more))
-        self.tags[tag] = process
+        async with self.starting:  # the rig names logs by how many processes there are
+            tag = more["FAULT_TAG"] = str(len(self.tags) + 1)
+            process = await self.rig.start("daemon", ["-c", program, "run"], self.rig.environment(**more))
+            self.tags[tag] = process
         if ready:
             await self.until(lambda: process.events("ready"), "the daemon is ready", process)
         return process

@@ -1,4 +1,4 @@
-"""A taste of the faults for every test run, about a minute on two cores; `make faults` plays them all."""
+"""A taste of the faults under pytest, about a minute on two cores; `make faults` plays them all."""
 
 from __future__ import annotations
 
