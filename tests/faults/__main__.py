@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 
 from tests.faults import mutants, soak
@@ -51,9 +52,20 @@ def main() -> int:
     parser.add_argument("--mutants", action="store_true", help="only the mutants")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="random faults for so long")
     arguments = parser.parse_args()
+    try:
+        return asyncio.run(_until_told(arguments))
+    except asyncio.CancelledError:
+        return 1
+
+
+async def _until_told(arguments: argparse.Namespace) -> int:
+    """SIGTERM (of `timeout`, of CI) ends the run as Ctrl-C does: no database and no daemon is left behind."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     if arguments.soak:
-        return asyncio.run(soak.soak(arguments.soak, arguments.seed, _say))
-    return asyncio.run(_play(arguments))
+        return await soak.soak(arguments.soak, arguments.seed, _say)
+    return await _play(arguments)
 
 
 if __name__ == "__main__":
