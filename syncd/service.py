@@ -296,7 +296,8 @@ class Daemon:
         return provision
 
     def _tracking(self, member: Member, caller: Caller) -> Beside:
-        tracker = Tracker(database=self.database, grant=member.grant, caller=caller, emit=self._emit)
+        repairs = self._settings.resync.after_expiry == "replay"
+        tracker = Tracker(database=self.database, grant=member.grant, caller=caller, emit=self._emit, repairs=repairs)
 
         async def track() -> None:
             async with self.database.read() as connection:

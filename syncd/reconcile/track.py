@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.events import Emit, Event, SegmentParked, SegmentResumed, StatusChanged, StatusSeen
 from syncd.domain.outcome import Failure, NotThere
-from syncd.domain.segment import Segment, SegmentParking, Status, documented
+from syncd.domain.segment import TRIED_AGAIN, Segment, SegmentParking, Status, documented
 from syncd.domain.settlement import NEWBORN
 from syncd.linkedin import segments as dmp
 from syncd.linkedin.caller import Caller
@@ -37,6 +37,8 @@ class Tracker:
     grant: Grant
     caller: Caller
     emit: Emit
+    repairs: bool
+    """Whether a segment that LinkedIn emptied is filled again at once, not only offered to be."""
 
     async def follow(self, bound: Sequence[Segment], moment: float) -> Failure | None:
         """Reads and stores what LinkedIn says of segments that are bound; the first account's failure, if any.
@@ -93,11 +95,27 @@ class Tracker:
             told: list[Event] = []
             sizes = await ledger.sizes(connection, [segment.id for segment, one in seen if _vanished(segment, one)])
             for segment, one in seen:
-                told += await _observed(connection, segment, one, sizes.get(segment.id, 0), moment)
+                told += await _observed(connection, segment, one, moment)
+                told += await self._emptied(connection, segment, one, sizes.get(segment.id, 0))
             return told
 
         for event in await self.database.transact(work):
             self.emit(event)
+
+    async def _emptied(
+        self, connection: AsyncConnection, segment: Segment, one: DmpSegment, in_ledger: int
+    ) -> list[Event]:
+        """Parks a segment that LinkedIn emptied, unless something that does not pass by itself holds it already; where
+        policy says so, its ledger goes out again.
+        """
+        purge = _purge(segment, one, in_ledger)
+        if purge is None or (segment.parked is not None and segment.parked not in TRIED_AGAIN):
+            return []
+        reason, words = purge
+        await segments.park(connection, segment.id, reason, words)
+        if self.repairs:
+            await segments.want_replay(connection, segment.id)
+        return [SegmentParked(segment=segment.key, reason=reason.value, words=words)]
 
     async def _park(self, segment: Segment, reason: SegmentParking, words: str) -> None:
         async def work(connection: AsyncConnection) -> None:
@@ -108,9 +126,7 @@ class Tracker:
         self.emit(SegmentParked(segment=segment.key, reason=reason.value, words=words))
 
 
-async def _observed(
-    connection: AsyncConnection, segment: Segment, one: DmpSegment, in_ledger: int, moment: float
-) -> list[Event]:
+async def _observed(connection: AsyncConnection, segment: Segment, one: DmpSegment, moment: float) -> list[Event]:
     status = one.status or Status.BUILDING.value
     counts = {
         "input_count": one.input_count,
@@ -132,21 +148,23 @@ async def _observed(
     if status != segment.status:
         known = documented(segment.status, status)
         told.append(StatusChanged(segment=segment.key, before=segment.status, after=status, documented=known))
-    if status == Status.EXPIRED and segment.status != Status.EXPIRED and segment.parked is None:
-        words = f"LinkedIn expired and emptied this segment: `syncd resync {segment.key} --mode replay` fills it again"
-        await segments.park(connection, segment.id, SegmentParking.EXPIRED, words)
-        told.append(SegmentParked(segment=segment.key, reason=SegmentParking.EXPIRED.value, words=words))
-    elif _vanished(segment, one) and in_ledger >= _SMALLEST_AUDIENCE and segment.parked is None:
-        words = (
-            f"the audience fell to nothing while {in_ledger} stand in the ledger, LinkedIn may have purged it:"
-            f" `syncd resync {segment.key} --mode replay` fills it again"
-        )
-        await segments.park(connection, segment.id, SegmentParking.PURGED, words)
-        told.append(SegmentParked(segment=segment.key, reason=SegmentParking.PURGED.value, words=words))
-    elif segment.parked is SegmentParking.LOST:
+    if segment.parked is SegmentParking.LOST:
         await segments.unpark(connection, segment.id)
         told.append(SegmentResumed(segment=segment.key, reason=SegmentParking.LOST.value))
     return told
+
+
+def _purge(segment: Segment, one: DmpSegment, in_ledger: int) -> tuple[SegmentParking, str] | None:
+    """Why what LinkedIn once confirmed counts no more, and what to do; None while it counts."""
+    fills = f"`syncd resync {segment.key} --mode replay` fills it again"
+    if one.status == Status.EXPIRED and segment.status != Status.EXPIRED:
+        return SegmentParking.EXPIRED, f"LinkedIn expired and emptied this segment: {fills}"
+    if _vanished(segment, one) and in_ledger >= _SMALLEST_AUDIENCE:
+        words = (
+            f"the audience fell to nothing while {in_ledger} stand in the ledger, LinkedIn may have purged it: {fills}"
+        )
+        return SegmentParking.PURGED, words
+    return None
 
 
 def _vanished(segment: Segment, one: DmpSegment) -> bool:

@@ -178,6 +178,14 @@ class Outbox(Section):
     )
 
 
+class Resync(Section):
+    after_expiry: Annotated[Literal["offer", "replay"], BeforeValidator(checks.lower)] = Field(
+        default="offer",
+        description="What follows when LinkedIn emptied a segment: offer waits for `syncd resync`, replay fills it again "
+        "from the ledger at once.",
+    )
+
+
 class Member(Section):
     """A LinkedIn user whose token makes the calls."""
 
@@ -262,6 +270,7 @@ class Settings(BaseSettings):
     log: Log = Log()
     users: Users = Users()
     outbox: Outbox = Outbox()
+    resync: Resync = Resync()
     members: tuple[Member, ...] = Field(default=(), description="The LinkedIn users whose tokens make the calls.")
     segments: tuple[Segment, ...] = Field(
         default=(), description="Segments to keep; those declared here are read-only in console and API."

@@ -197,6 +197,12 @@ async def unpark(connection: AsyncConnection, segment_id: int) -> None:
     await change(connection, segment_id, parked=None, parked_words="", parked_at=None)
 
 
+async def want_replay(connection: AsyncConnection, segment_id: int) -> None:
+    """Orders that the segment's ledger goes out again, unless it has another order."""
+    unordered = update(segments).where(segments.c.id == segment_id, segments.c.order_given.is_(None))
+    await connection.execute(unordered.values(order_given="replay"))
+
+
 async def park_member(connection: AsyncConnection, member: str, reason: MemberParking | None, words: str = "") -> None:
     """Parks a member, or lets it go on when there is no reason."""
     values = {

@@ -2,7 +2,7 @@
 
 It knows the history of the writers, what the sandbox saw, and what the tables say; it imports nothing of syncd.
 `check` holds at any moment, under any fault; `check(…, healed=True)` adds what must be true once all is quiet.
-Not judged here: S9 (the tracker's component tests), S12 (the soak), V3 (resync does not exist yet), byte caps of S5.
+Not judged here: S12 (the soak), V3, V4 and V5 (scenarios of their own, by their measure), byte caps of S5.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.evidence import Confirmed, Element, Evidence, Taking
+from tests.faults.evidence import Confirmed, Element, Evidence, Move, Taking
 from tests.faults.history import CANARY, Row
 from tests.faults.model import Fold, fold
 
 _TAKEN, _SUPERSEDED, _LATE, _DEAD = 0, 1, 2, 3
 _HEX = re.compile(r"[0-9a-f]{64}")
+_DOCUMENTED = {
+    *(("", "BUILDING"), ("BUILDING", "READY"), ("BUILDING", "FAILED"), ("BUILDING", "ARCHIVED"), ("READY", "UPDATING")),
+    *(("UPDATING", "READY"), ("READY", "ARCHIVED"), ("ARCHIVED", "BUILDING"), ("ARCHIVED", "EXPIRED")),
+    ("EXPIRED", "BUILDING"),
+}
+"""Reference 002, "DMP Segment State Transition"."""
 _DAILY = (5.0, 300.0)
 _SLACK = 0.25
 """Seconds between an answer that leaves the server and a client that has read it."""
@@ -380,6 +386,39 @@ def _one_create(case: Case, looked: Counter[str]) -> Finding:
     for one in case.evidence.violations:
         if one["rule"] == "early_data":
             yield "data before a new segment takes any", f"request {one['n']}"
+
+
+@_rule("S9")
+def _statuses(case: Case, looked: Counter[str]) -> Finding:
+    """What the tracker wrote down is a chain, and every link of it was served, in that order."""
+    served: dict[str, list[str]] = defaultdict(list)
+    for one in sorted(case.evidence.dmp, key=lambda one: int(one["id"])):
+        served[str(one["sourceSegmentId"]).partition(":")[2]] += [str(each["to"]) for each in one["transitions"]]
+    told: dict[str, list[Move]] = defaultdict(list)
+    for move in case.evidence.tables.transitions:
+        told[move.segment].append(move)
+    for segment, moves in told.items():
+        before, left = "", iter(served[segment])
+        for move in moves:
+            looked["S9"] += 1
+            way = f"{segment}: {move.before or 'nothing'} to {move.after}"
+            if move.before != before:
+                yield "a transition that does not begin where the one before ended", f"{way}, it was {before}"
+            if move.after not in left:
+                yield "a status that was not served", way
+            if move.documented != ((move.before, move.after) in _DOCUMENTED):
+                yield "a transition flagged wrongly", way
+            before = move.after
+
+
+@_rule("S9", healed=True)
+def _last_status(case: Case, looked: Counter[str]) -> Finding:
+    """In the end the tracker knows the status of every segment that is left."""
+    last = {move.segment: move.after for move in case.evidence.tables.transitions}
+    for one in case.evidence.dmp:
+        segment = str(one["sourceSegmentId"]).partition(":")[2]
+        if one["status"] != last.get(segment) and segment in last:
+            yield "a status that the tracker missed", f"{segment} is {one['status']}, written down is {last[segment]}"
 
 
 @_rule("S10")

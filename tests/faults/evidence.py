@@ -58,6 +58,16 @@ class Write:
     at: float
 
 
+@dataclass(frozen=True)
+class Move:
+    """A transition as the tracker wrote it down."""
+
+    segment: str
+    before: str
+    after: str
+    documented: bool
+
+
 @dataclass
 class Tables:
     segments: dict[int, str] = field(default_factory=dict)
@@ -67,6 +77,8 @@ class Tables:
     ledger: list[Confirmed] = field(default_factory=list)
     letters: list[tuple[int, str]] = field(default_factory=list)
     owed: int = 0
+    transitions: list[Move] = field(default_factory=list)
+    audiences: dict[str, int | None] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
@@ -130,7 +142,8 @@ class Evidence:
 
 
 _QUERIES = {
-    "segments": "select id, key, parked from {s}segments",
+    "segments": "select id, key, parked, audience_size from {s}segments",
+    "transitions": "select segment_id, from_status, to_status, documented from {s}transitions order by id",
     "pending": "select id, segment_key from {s}outbox",
     "batches": "select id, segment_id, kind, open, rows_taken, rows_applied, rows_superseded, rows_dead, row_fates"
     " from {s}batches order by id",
@@ -162,10 +175,15 @@ async def read_tables(url: str) -> Tables:
 
 
 def _tables(found: Mapping[str, Sequence[tuple[Any, ...]]]) -> Tables:
-    keys = {number: key for number, key, _ in found["segments"]}
+    keys = {number: key for number, key, _, _ in found["segments"]}
     return Tables(
         segments=keys,
-        parked={key: parked for _, key, parked in found["segments"] if parked},
+        parked={key: parked for _, key, parked, _ in found["segments"] if parked},
+        audiences={key: size for _, key, _, size in found["segments"]},
+        transitions=[
+            Move(keys.get(number, "?"), before, after, bool(known))
+            for number, before, after, known in found["transitions"]
+        ],
         pending=set(found["pending"]),
         batches=[_batch(keys, *row) for row in found["batches"]],
         ledger=[_confirmed(keys, *row) for row in found["ledger"]],

@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from syncd.store.migrate import upgrade
-from tests.faults import answers, databases, people, processes
+from tests.faults import answers, databases, lives, people, processes
 from tests.faults.scenario import AT_ONCE, BOOK, Grounds, Outcome, Scenario, run
 from tests.postgres import PostgresServer
 
-CHAPTERS = (processes, databases, answers, people)
+CHAPTERS = (processes, databases, answers, lives, people)
 """The modules whose import fills the book."""
 
 SOMETIMES = (
@@ -24,7 +24,7 @@ SOMETIMES = (
     "stale-epoch write refused", "429 minute", "429 member day", "429 application day", "429 unknown", "element refused",
     "bisect", "fault length", "fault malformed", "token refreshed", "SIGTERM mid-batch", "kill -9 at a crash point",
     "crash point exhausted", "row quarantined", "segment parked", "member parked", "source parked", "tombstones pruned",
-    "database failed", "request cut at a byte",
+    "database failed", "request cut at a byte", "segment expired", "segment purged", "undocumented transition",
 )  # fmt: skip
 
 
@@ -45,7 +45,10 @@ async def grounds(directory: Path | None = None) -> AsyncIterator[Grounds]:
 
 
 def chosen(*, quick: bool, only: str = "", book: Iterable[Scenario] = ()) -> list[Scenario]:
-    return [one for one in (book or BOOK) if (one.quick or not quick or only) and only.lower() in one.name.lower()]
+    """Those whose name holds `only`, or one of several texts with `|` between them."""
+    texts = only.lower().split("|")
+    found = [one for one in (book or BOOK) if any(text in one.name.lower() for text in texts)]
+    return [one for one in found if one.quick or only or not quick]
 
 
 async def play_all(

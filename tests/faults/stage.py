@@ -171,6 +171,12 @@ class Stage:
         except Exception:  # noqa: BLE001 - the database may be away: that is not quiet
             return False
 
+    async def is_followed(self) -> bool:
+        """Whether the tracker knows what LinkedIn says of every segment."""
+        known = {move.segment: move.after for move in (await self.tables()).transitions}
+        served = {key: one["status"] for key, one in (await self.rig.dmp_segments()).items()}
+        return all(served.get(key, status) == status for key, status in known.items())
+
     async def settled(self, count: int = 1) -> bool:
         tables = await self.tables()
         return sum(1 for batch in tables.batches if not batch.open and batch.applied) >= count
@@ -258,12 +264,28 @@ class Stage:
         await self.rig.control("release", {})
         try:
             await self.quiet(*daemons, seconds=seconds)
+            await self.until(self.is_followed, "the tracker has seen every status", *daemons)
         except AssertionError:
             await self.judge(healed=True)
             raise
         verdict = await self.judge(healed=True)
         await asyncio.gather(*(daemon.stop() for daemon in daemons))
         return verdict
+
+    async def command(self, *arguments: str) -> str:
+        """Runs `syncd …` as an operator would; what it printed."""
+        process = await self.rig.start("command", ["-m", "syncd", *arguments], self.rig.environment())
+        async with asyncio.timeout(30):
+            code = await process.child.wait()
+        printed = process.log.read_text(errors="replace")
+        assert code == 0, f"syncd {' '.join(arguments)} ended with {code}: {printed[-300:]}"
+        return printed
+
+    async def metrics(self, daemon: Process) -> str:
+        """What a replica tells Prometheus."""
+        first = next(line for line in daemon.events("listening") if "port" in line)  # the probes listen after it
+        async with self.rig.http.get(f"http://127.0.0.1:{first['port']}/metrics") as answer:
+            return await answer.text()
 
     def freeze(self, process: Process) -> None:
         process.signal(signal.SIGSTOP)
@@ -282,7 +304,7 @@ class Stage:
 _WORK = """
     select (select count(*) from {s}outbox where segment_key in (select key from {s}segments))
          + (select count(*) from {s}batches where open) + (select count(*) from {s}reassertions)
-         + (select count(*) from {s}segments where dmp_id is null)
+         + (select count(*) from {s}segments where dmp_id is null or order_given is not null)
          + (select case when count(*) = 0 then 1 else 0 end from {s}segments)
 """
 """All that is left to do, in one snapshot."""
@@ -300,6 +322,9 @@ _WORDS = {
     "source parked": ('"event": "source_parked"',),
     "tombstones pruned": ('"event": "tombstones_pruned"',),
     "database failed": ('"event": "database_failed"',),
+    "segment expired": ('"event": "segment_parked"', '"reason": "expired"'),
+    "segment purged": ('"event": "segment_parked"', '"reason": "purged"'),
+    "undocumented transition": ('"event": "status_changed"', '"documented": false'),
 }
 
 
