@@ -55,12 +55,16 @@ def _major(initdb: Path) -> int:
     return int(initdb.parents[1].name) if initdb.parents[1].name.isdigit() else 0
 
 
+class NoRoom(Exception):
+    """A small file system cannot be had here: mounting one needs root."""
+
+
 class PostgresServer:
     """One server on a free port of 127.0.0.1 with a folder of its own, gone after `close`.
 
     Where `external` is given (`postgresql://user@host:port/database`), that server is used and never started or ended.
     `durable` keeps fsync and synchronous commits on, for benchmarks and for tests of crashes; `settings` are further
-    lines like `idle_session_timeout=5s`.
+    lines like `idle_session_timeout=5s`. `room` gives it a file system of its own of so many MiB, which can be full.
     """
 
     def __init__(
@@ -70,12 +74,14 @@ class PostgresServer:
         settings: Sequence[str] = (),
         bin_folder: Path | None = None,
         external: str | None = None,
+        room: int | None = None,
     ) -> None:
         self.external = external
         self.durable = durable
         self.port = 0
         self._settings = (*(_DURABLE if durable else _THROW_AWAY), "max_connections=200", *settings)
         self._bin = bin_folder
+        self._room = room
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -141,6 +147,8 @@ class PostgresServer:
         """Ends the server and removes its folder."""
         self.stop(signal.SIGQUIT)
         if self._folder is not None:
+            if self._room is not None:
+                subprocess.run(["umount", self._folder], check=True)
             shutil.rmtree(self._folder)
             self._folder = None
 
@@ -194,6 +202,8 @@ class PostgresServer:
         self._bin = self._bin or binaries()
         folder = Path(tempfile.mkdtemp(prefix="syncd-pg-", dir="/tmp"))  # a socket's path may have 107 characters
         try:
+            if self._room is not None:
+                _mount(folder, self._room)
             if os.geteuid() == 0:
                 os.chown(folder, _NOBODY, _NOBODY)
                 if not all(each.stat().st_mode & stat.S_IXOTH for each in self._bin.resolve().parents):
@@ -214,6 +224,8 @@ class PostgresServer:
                     f"initdb failed: {made.stdout.decode(errors='replace')}"
                 )
         except BaseException:
+            if self._room is not None:
+                subprocess.run(["umount", folder], check=False, capture_output=True)
             shutil.rmtree(folder)
             raise
         return folder
@@ -233,6 +245,14 @@ def _ordinary_user() -> dict[str, Any]:
     """What makes a child of root a process of nobody, in a folder that nobody may enter."""
     drop = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     return {"cwd": "/", "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}, **drop}
+
+
+def _mount(folder: Path, room: int) -> None:
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={room}m", "tmpfs", folder], check=False, capture_output=True, text=True
+    )
+    if made.returncode != 0:
+        raise NoRoom(f"{NoRoom.__doc__} {made.stderr.strip()}")
 
 
 def _free_port() -> int:

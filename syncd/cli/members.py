@@ -100,5 +100,6 @@ def _show(report: EpochReport, *, as_json: bool) -> None:
         ("last id drawn", report.last_id),
         ("highest id taken", report.highest_taken),
         ("intake", f"parked: {report.parked_words}" if report.parked_words else "active"),
+        *(("proposed", command) for command in report.proposed),
     ]
     facts(report, lines, as_json=as_json)

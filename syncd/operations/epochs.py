@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.errors import Rejected
-from syncd.store import source
+from syncd.store import segments, source
 from syncd.store.engine import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochReport:
     """The epoch, the database it was recorded for, and the database that is there. Intake is parked while
-    `parked_words` says why.
+    `parked_words` says why. `proposed` are the commands that send again what lost commits may have changed.
     """
 
     epoch: int
@@ -27,12 +27,15 @@ class EpochReport:
     last_id: int
     highest_taken: int
     parked_words: str | None
+    proposed: list[str]
 
 
-async def shown(database: Database) -> EpochReport:
+async def shown(database: Database, *, proposing: bool = False) -> EpochReport:
+    """What stands now; resyncs are proposed while intake is parked, and when `proposing`."""
     async with database.read() as connection:
         recorded = await source.recorded(connection)
         present = await source.origin(connection)
+        keys = await segments.keys(connection) if proposing or recorded.parked_words else set()
     return EpochReport(
         epoch=recorded.epoch,
         recorded_system=recorded.system_identifier,
@@ -42,6 +45,7 @@ async def shown(database: Database) -> EpochReport:
         last_id=present.last_id,
         highest_taken=recorded.highest_taken,
         parked_words=recorded.parked_words,
+        proposed=[f"syncd resync {key} --mode replay" for key in sorted(keys)],
     )
 
 
@@ -56,4 +60,4 @@ async def start(database: Database, reason: str) -> EpochReport:
         await source.start_epoch(connection, present)
 
     await database.transact(work)
-    return await shown(database)
+    return await shown(database, proposing=True)

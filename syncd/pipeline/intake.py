@@ -22,7 +22,8 @@ from syncd.domain.settlement import Journey
 from syncd.domain.user import prepare_user
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
-from syncd.store import batches, intakes, ledger, outbox
+from syncd.pipeline.origin import receded
+from syncd.store import batches, intakes, ledger, outbox, source
 from syncd.store.leases import fence
 
 CRASHES: Final = 3
@@ -41,6 +42,7 @@ async def gather(lane: Lane, member: Member, tools: Tools) -> None:
         most = lane.armed
         taken = await tools.database.transact(lambda connection: _take(connection, lane, member, tools, most))
         tools.origin.note(taken.highest)
+        lane.taken = max(lane.taken, (taken.epoch, taken.highest))
         lane.armed = most if taken.more and most > 1 else 0
         lane.waiting = taken.more
         for number, draft in zip(taken.numbers, taken.harvest.drafts, strict=True):
@@ -79,9 +81,12 @@ async def _arm(connection: AsyncConnection, lane: Lane, member: Member) -> intak
 class _Taken:
     """What one transaction took, once it is committed."""
 
-    __slots__ = ("harvest", "highest", "more", "numbers", "rows")
+    __slots__ = ("epoch", "harvest", "highest", "more", "numbers", "rows")
 
-    def __init__(self, changes: list[Change], harvest: Harvest, numbers: list[BatchId], *, more: bool) -> None:
+    def __init__(
+        self, changes: list[Change], harvest: Harvest, numbers: list[BatchId], *, epoch: int, more: bool
+    ) -> None:
+        self.epoch = epoch
         self.rows = len(changes)
         self.highest = changes[-1].id if changes else 0
         self.harvest = harvest
@@ -93,13 +98,18 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
     await fence(connection, member.grant)
     segment = lane.segment
     mark = await intakes.mark(connection, segment.id)
-    if mark.parked:
+    parked = mark.parked
+    if parked is None and (mark.epoch, mark.high_water) < lane.taken:
+        parked = receded(segment.key, mark.high_water, lane.taken[1])
+        await source.park(connection, parked)
+    if parked is not None:
         member.epoch_parked = True
-        return _Taken([], Harvest([], [], {}, {}), [], more=False)
+        tools.origin.parked(parked)
+        return _Taken([], Harvest([], [], {}, {}), [], epoch=mark.epoch, more=False)
     changes = await outbox.take(connection, segment.key, most)
     if not changes:
         await intakes.ended(connection, segment.id, mark.high_water, crashes=0, subjects=False)
-        return _Taken([], Harvest([], [], {}, {}), [], more=False)
+        return _Taken([], Harvest([], [], {}, {}), [], epoch=mark.epoch, more=False)
     ready, deaths = prepared(changes, segment.kind, allow_names_only=tools.allow_names_only)
     known = await _known(connection, lane, ready, mark)
     harvest = collapse.collapse(ready, deaths, known)
@@ -113,7 +123,7 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
     more = len(changes) == most
     crashes = 1 if more and most > 1 else mark.crashes if most == 1 else 0
     await intakes.ended(connection, segment.id, changes[-1].id, crashes=crashes, subjects=bool(harvest.subjects))
-    return _Taken(changes, harvest, numbers, more=more)
+    return _Taken(changes, harvest, numbers, epoch=mark.epoch, more=more)
 
 
 def prepared(changes: list[Change], kind: Kind, *, allow_names_only: bool) -> tuple[list[Ready], list[Death]]:

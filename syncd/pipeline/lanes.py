@@ -93,7 +93,8 @@ class Lane:
     intake may take, having been counted already (0: not counted).
     Monotonic times: `probe_at` when a parked one is tried again, `bound_at` when its DMP segment was made, `ready_at`
     from when on that takes data. `owed` says that re-assertions are due, `wanted` that dead letters go again,
-    `doubted` that a batch may have been written without our knowing.
+    `doubted` that a batch may have been written without our knowing. `taken` is the source epoch and the highest row that
+    an intake of this process committed: a database that knows less has lost commits.
     """
 
     segment: Segment
@@ -101,6 +102,7 @@ class Lane:
     waiting: bool = False
     gathering: asyncio.Lock = field(default_factory=asyncio.Lock)
     armed: int = 0
+    taken: tuple[int, int] = (0, 0)
     doubted: bool = False
     probe_at: float = 0.0
     probes: int = 0

@@ -37,6 +37,12 @@ class Database:
         parsed = make_url(url)
         self.dialect: Final = parsed.get_backend_name()
         self.engine: Final = _engine(url, self.dialect, pool_size, statement_timeout, idle_timeout)
+        self.connects = 0
+        """Connections made so far: behind each new one may stand another server than before."""
+        event.listen(self.engine.sync_engine, "connect", self._connected)
+
+    def _connected(self, _connection: Any, _record: Any) -> None:
+        self.connects += 1
 
     @property
     def is_postgresql(self) -> bool:

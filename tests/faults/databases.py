@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
@@ -250,6 +251,47 @@ async def disk_full(stage: Stage) -> None:
     await stage.end(daemon)
 
 
+@scenario(
+    "the disk is full (PostgreSQL)",
+    "P6",
+    server=("max_wal_size=48MB", "min_wal_size=32MB"),
+    room=160,
+    expects=["database failed"],
+)
+async def server_disk_full(stage: Stage) -> None:
+    """A full disk ends PostgreSQL's transactions, sometimes PostgreSQL itself, which somebody starts again."""
+    server = _server(stage)
+    daemon = await stage.daemon()
+    await workload(stage, 0)
+    await stage.quiet(daemon)
+    ballast = server.log_file.with_name("ballast")
+    writing = asyncio.create_task(stage.writer(pause=0.02).run(2_000))
+    await asyncio.to_thread(_fill, ballast)
+    await stage.until(lambda: daemon.events("database_failed"), "it notices", daemon)
+    await asyncio.sleep(0.5)
+    asked = len(await stage.rig.requests())
+    await asyncio.sleep(0.5)
+    sent = [one for one in (await stage.rig.requests())[asked:] if one["resource"] == "users"]
+    ballast.unlink()
+    assert not sent, f"{len(sent)} requests whose end cannot be written down"
+    if not server.running:
+        await asyncio.to_thread(server.start)
+    await stage.until(stage.rig.database_is_up, "the database is back", daemon)
+    await writing
+    await workload(stage, 1)
+    await stage.end(daemon)
+
+
+def _fill(ballast: Path) -> None:
+    """Takes every byte that is left."""
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(1 << 16))
+        except OSError:
+            return
+
+
 @scenario("kill -9 at random under load (SQLite)", "P1", quick=True, sqlite=True, expects=["takeover"])
 async def killed_on_sqlite(stage: Stage) -> None:
     stop = asyncio.Event()
@@ -294,6 +336,19 @@ async def lagging_standby(stage: Stage) -> None:
     assert not sent, "it sends although ids fell back"
     assert len((await stage.tables()).pending) == len(stage.crm.history.rows) - known
     stage.seen["source parked"] += 1
+    told = await stage.command("epoch", "start", "--reason", "the standby took over")
+    assert "syncd resync red --mode replay" in told, f"no resync is proposed: {told}"
+    await stage.quiet(daemon)
+    gone = {stage.key(number) for number in range(3)}
+    assert gone.isdisjoint(await stage.rig.members_of("red")), "rows of the new epoch do not count"
+    for segment in ("red", "blue"):
+        await stage.command("resync", segment, "--mode", "replay", "--reason", "the standby lagged")
+    await stage.until(lambda: len(daemon.events("reasserted")) >= 2, "both go out again", daemon)
+    await stage.quiet(daemon)
+    held = {
+        key for line in (await stage.tables()).ledger if line.present and line.segment == "red" for key in line.keys
+    }
+    assert held <= await stage.rig.members_of("red"), "the ledger is not at LinkedIn after a replay"
     await daemon.stop()
 
 

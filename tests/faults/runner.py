@@ -69,11 +69,10 @@ async def play_all(
 
 
 def told(outcome: Outcome) -> str:
-    word = "held" if outcome.held else "BROKEN"
+    word = "skipped" if outcome.skipped else "held" if outcome.held else "BROKEN"
     lines = [f"{word:7} {outcome.seconds:6.1f} s  {outcome.scenario.name}"]
     lines += [f"        {broken}" for broken in outcome.broken]
-    if outcome.failed:
-        lines.append(f"        {outcome.failed}")
+    lines += [f"        {words}" for words in (outcome.failed, outcome.skipped) if words]
     return "\n".join(lines)
 
 
