@@ -44,6 +44,7 @@ async def conduct(request: web.Request, admission: Admission) -> web.StreamRespo
     world = request.app[WORLD]
     entry = world.journal.open(world.clock.real())
     entry.agent = request.headers.get("User-Agent", "")
+    entry.path = request.raw_path
     body = await request.read()
     status: int | None = None
     try:

@@ -17,7 +17,9 @@ MOST = 1_000_000
 
 
 class Entry(msgspec.Struct, kw_only=True):
-    """`arrived` and `finished` are monotonic seconds; `status` is None when the client saw no answer."""
+    """`arrived` and `finished` are monotonic seconds; `status` is None when the client saw no answer; `path` is what the
+    request line named, query included.
+    """
 
     n: int
     arrived: float
@@ -36,6 +38,7 @@ class Entry(msgspec.Struct, kw_only=True):
     late: bool = False
     faults: list[int] = []
     agent: str = ""
+    path: str = ""
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):

@@ -458,7 +458,7 @@ def _no_secret(case: Case, looked: Counter[str]) -> Finding:
         for key in folded.events
         if key.startswith("SHA256_EMAIL:")
     }
-    places = {**case.evidence.logs, "the database": "\n".join(case.evidence.tables.texts)}
+    places = {**case.evidence.logs, **case.evidence.surfaces, "the database": "\n".join(case.evidence.tables.texts)}
     for name, text in places.items():
         looked["S11"] += len(text)
         if CANARY in text.lower():

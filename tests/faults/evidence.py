@@ -122,6 +122,7 @@ class Evidence:
     members: dict[str, set[str]] = field(default_factory=dict)
     violations: list[dict[str, Any]] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
+    surfaces: dict[str, str] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
     tokens: Sequence[str] = ()
     limits: Mapping[str, int] = field(default_factory=dict)

@@ -27,6 +27,7 @@ from tests.faults.checker import Verdict, check
 from tests.faults.evidence import Evidence, Tables, Taking, read_record, read_tables
 from tests.faults.history import Change, Crm, History, Writer
 from tests.faults.proxy import Proxy
+from tests.faults.surfaces import surfaces
 from tests.postgres import PostgresServer
 
 LEASE = 1.2
@@ -213,6 +214,7 @@ class Stage:
             members=members,
             violations=await self.rig.look("violations"),
             logs=logs,
+            surfaces=await surfaces(self.rig.processes, self.rig.sandbox, requests),
             kinds=self.kinds,
             tokens=list(self.members.values()),
             limits=self.limits,

@@ -156,6 +156,13 @@ def test_a_secret_in_a_log_is_found(leak: str) -> None:
     assert "S11" in broken(found)
 
 
+@pytest.mark.parametrize("leak", ["canary-token", "x@canary.example", key(1).partition(":")[2]])
+def test_a_secret_in_a_metric_a_path_or_a_command_line_is_found(leak: str) -> None:
+    found = evidence()
+    found.surfaces = {"metrics of daemon.log": f'syncd_x{{label="{leak}"}} 1'}
+    assert "S11" in broken(found)
+
+
 def test_a_member_too_many_and_one_too_few_are_found() -> None:
     found = evidence()
     found.members = {"red": {key(1)}}
