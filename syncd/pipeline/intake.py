@@ -27,6 +27,8 @@ from syncd.store import batches, intakes, ledger, outbox, source
 from syncd.store.leases import fence
 
 CRASHES: Final = 3
+_BRIMMING: Final = 4
+"""The share of a full batch from which on a segment has a backlog, of which several batches may wait for their turn."""
 _LONGEST_SUBJECT: Final = 512
 
 
@@ -45,6 +47,7 @@ async def gather(lane: Lane, member: Member, tools: Tools) -> None:
         lane.taken = max(lane.taken, (taken.epoch, taken.highest))
         lane.armed = most if taken.more and most > 1 else 0
         lane.waiting = taken.more
+        lane.brimming = taken.rows >= most / _BRIMMING
         for number, draft in zip(taken.numbers, taken.harvest.drafts, strict=True):
             if draft.elements:
                 lane.add(Journey.begin(number, lane.segment.id, BatchKind.LIVE, draft.elements))

@@ -94,7 +94,8 @@ class Lane:
     Monotonic times: `probe_at` when a parked one is tried again, `bound_at` when its DMP segment was made, `ready_at`
     from when on that takes data. `owed` says that re-assertions are due, `wanted` that dead letters go again,
     `doubted` that a batch may have been written without our knowing. `taken` is the source epoch and the highest row that
-    an intake of this process committed: a database that knows less has lost commits.
+    an intake of this process committed: a database that knows less has lost commits. `brimming` says that the last intake
+    found more than a trickle.
     """
 
     segment: Segment
@@ -103,6 +104,7 @@ class Lane:
     gathering: asyncio.Lock = field(default_factory=asyncio.Lock)
     armed: int = 0
     taken: tuple[int, int] = (0, 0)
+    brimming: bool = False
     doubted: bool = False
     probe_at: float = 0.0
     probes: int = 0
@@ -169,10 +171,12 @@ class Lane:
         return segment.parked in TRIED_AGAIN and now >= self.probe_at and self.is_idle
 
     def takes_rows(self, now: float) -> bool:
-        """Whether intake may take rows: open and not parked, nothing blocked, not too much waiting for another attempt."""
+        """Whether intake may take rows: open and not parked, nothing blocked, not too much waiting for another attempt. A
+        trickle gathers in the outbox while a batch waits for its turn: more batches would not go sooner.
+        """
         if not self.waiting or self.segment.parked is not None or not self.is_open(now) or self.gathering.locked():
             return False
-        if any(batch.behind for batch in self.batches):
+        if any(batch.behind for batch in self.batches) or (self.unsent() and not self.brimming):
             return False
         return sum(1 for batch in self.batches if batch.is_retrying) < RETRYING
 

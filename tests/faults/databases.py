@@ -352,6 +352,23 @@ async def lagging_standby(stage: Stage) -> None:
     await daemon.stop()
 
 
+@scenario("the database knows less of a segment than was committed", "P3", expects=["source parked"])
+async def forgetful(stage: Stage) -> None:
+    """Its ids went on past what was lost, and no connection broke: only the segment's own row tells."""
+    daemon = await stage.daemon()
+    await workload(stage, 0)
+    await stage.quiet(daemon)
+    await stage.execute("update syncd.segments set high_water = high_water - 3 where key = 'red'")
+    asked = len(await stage.rig.requests())
+    await stage.commit("red", changes(range(3), "REMOVE"))
+    await stage.until(lambda: daemon.events("source_parked"), "intake parks", daemon)
+    await stage.judge()
+    assert not [one for one in (await stage.rig.requests())[asked:] if one["resource"] == "users"]
+    await stage.command("epoch", "start", "--reason", "commits were lost")
+    await stage.end(daemon)
+    assert len(daemon.events("source_parked")) == 1
+
+
 async def _copy(source: object, target: object) -> None:
     child = await asyncio.create_subprocess_exec("cp", "-a", str(source), str(target))
     assert await child.wait() == 0

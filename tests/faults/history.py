@@ -83,6 +83,26 @@ class Crm:
             await asyncio.to_thread(self._sqlite, rows, rollback)
         return rows
 
+    async def braid(self, segment: str, changes: Sequence[Change]) -> None:
+        """Two transactions take turns, a row each; the one that began first commits last."""
+        rows = [Row(0, segment, action, payload, subject) for action, payload, subject in changes]
+        connections = [await asyncpg.connect(self.url, timeout=5) for _ in range(2)]
+        try:
+            for connection in connections:
+                await connection.execute("begin")
+            for place, row in enumerate(rows):
+                columns = [[row.segment], [row.action], [json.dumps(row.payload)], [row.subject]]
+                row.id = await connections[place % 2].fetchval(_INSERT, *columns)
+            self.history.rows += rows
+            for turn in (1, 0):
+                for row in rows[turn::2]:
+                    row.asked = time.monotonic()
+                await connections[turn].execute("commit")
+                self._mark(rows[turn::2], "acked")
+        finally:
+            for connection in connections:
+                connection.terminate()
+
     async def _postgresql(self, rows: list[Row], hold: float, *, rollback: bool) -> None:
         columns: list[list[Any]] = [
             [row.segment for row in rows],

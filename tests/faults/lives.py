@@ -23,13 +23,13 @@ _ODD = ("READY", "FAILED", "UPDATING", "ERROR", "READY", "BUILDING")
 """Ways that reference 002 does not know."""
 
 
-async def _number(stage: Stage, key: str = "red") -> int:
+async def number_of(stage: Stage, key: str = "red") -> int:
     return int((await stage.rig.dmp_segments())[key]["id"])
 
 
 async def force(stage: Stage, *, key: str = "red", clear: bool = False, to: str) -> None:
     """Puts a segment into a status; `clear` empties it, as expiry does."""
-    await stage.rig.control(f"segments/{await _number(stage, key)}", {"status": to, "clear": clear}, "PATCH")
+    await stage.rig.control(f"segments/{await number_of(stage, key)}", {"status": to, "clear": clear}, "PATCH")
 
 
 async def seen(stage: Stage, to: str, *alive: Process, key: str = "red") -> None:
@@ -74,7 +74,7 @@ async def expires(stage: Stage) -> None:
     await stage.quiet(daemon)
     await force(stage, to="EXPIRED", clear=True)
     await parked(stage, "expired", daemon)
-    await waits(stage, await _number(stage), daemon)
+    await waits(stage, await number_of(stage), daemon)
     await stage.command("resync", "red", "--mode", "replay", "--reason", "it expired")
     await stage.end(daemon)
 
@@ -92,7 +92,7 @@ async def expires_unseen(stage: Stage) -> None:
     await stage.execute("update syncd.segments set status_seen_at = status_seen_at - interval '60 days'")
     await force(stage, to="EXPIRED", clear=True)
     await workload(stage, 1)
-    number = await _number(stage)
+    number = await number_of(stage)
     before = await asked(stage, number)
     daemon = await stage.daemon()
     await parked(stage, "expired", daemon)
@@ -159,7 +159,7 @@ async def drifts(stage: Stage) -> None:
     await workload(stage, 0)
     await stage.quiet(daemon)
     gone = sorted(await stage.rig.members_of("red"))[:3]
-    await stage.rig.control(f"segments/{await _number(stage)}", {"remove": gone}, "PATCH")
+    await stage.rig.control(f"segments/{await number_of(stage)}", {"remove": gone}, "PATCH")
     assert set(gone).isdisjoint(await stage.rig.members_of("red"))
     await stage.command("resync", "red", "--mode", "replay", "--reason", "drift")
     await stage.until(lambda: daemon.events("reasserted"), "it goes out again", daemon)
@@ -190,7 +190,7 @@ async def comes_back(stage: Stage) -> None:
     daemon = await stage.daemon()
     await workload(stage, 0)
     await stage.quiet(daemon)
-    number = await _number(stage)
+    number = await number_of(stage)
     empty: dict[str, Any] = {"elements": [], "paging": {"start": 0, "count": 100, "total": 0, "links": []}}
     await stage.fault("", {"resource": "segments", "method": "FINDER"}, status(200, empty), times=-1)
     await stage.fault("", {"resource": "segments", "method": "GET"}, status(404), times=-1)
@@ -199,7 +199,7 @@ async def comes_back(stage: Stage) -> None:
     await parked(stage, "lost", daemon)
     await said_once(stage, daemon, "red", "lost")
     await stage.clear_faults()
-    assert await _number(stage) == number
+    assert await number_of(stage) == number
     await stage.end(daemon)
 
 
@@ -208,13 +208,13 @@ async def recreated(stage: Stage) -> None:
     daemon = await stage.daemon()
     await workload(stage, 0)
     await stage.quiet(daemon)
-    number = await _number(stage)
+    number = await number_of(stage)
     await stage.rig.control(f"segments/{number}", {}, "DELETE")
     await parked(stage, "lost", daemon)
     await stage.commit("red", changes(range(70, 75)) + changes(range(2), "REMOVE"))
     await stage.command("segments", "recreate", "red")
     await stage.end(daemon)
-    assert await _number(stage) != number
+    assert await number_of(stage) != number
 
 
 async def said_once(stage: Stage, daemon: Process, key: str, reason: str) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 from tests.faults.answers import MANY, MINUTE, SHORT_MINUTE, status
 from tests.faults.history import person
+from tests.faults.lives import force, seen
 from tests.faults.people import dirty
 from tests.faults.processes import FAST_PRUNE, changes
-from tests.faults.scenario import AT_ONCE, Grounds, Outcome, Play, Scenario, run
+from tests.faults.scenario import AT_ONCE, Grounds, Outcome, Play, Scenario, is_meant, run
 from tests.faults.stage import Stage
 
 USERS = {"resource": "users"}
@@ -216,6 +217,25 @@ async def newborn(stage: Stage) -> None:
     await stage.end(daemon)
 
 
+async def braided(stage: Stage) -> None:
+    """Rows of two transactions between each other, all of them there before intake looks."""
+    for one, actions in enumerate((("ADD", "REMOVE", "ADD"), ("REMOVE", "ADD", "REMOVE"))):
+        await stage.crm.braid("red", [(action, person(one), None) for action in actions])
+    await stage.end(await stage.daemon())
+
+
+async def expired(stage: Stage) -> None:
+    """FAILED is left in a way that no reference knows; then the segment expires and is emptied."""
+    daemon = await stage.daemon(env={"SYNCD_RESYNC__AFTER_EXPIRY": "replay", "SYNCD_TRACKER__INTERVAL": "0.2"})
+    await stage.commit("red", changes(range(6)))
+    await stage.quiet(daemon)
+    for to in ("FAILED", "READY", "EXPIRED"):
+        await force(stage, to=to, clear=to == "EXPIRED")
+        await seen(stage, to, daemon)
+    await stage.commit("red", changes(range(6, 9)))
+    await stage.end(daemon)
+
+
 async def repeats(stage: Stage) -> None:
     daemon = await stage.daemon()
     await stage.commit("red", [(action, person(1), None) for action in ("ADD", "REMOVE", "ADD", "REMOVE")])
@@ -238,6 +258,17 @@ async def _take(connection, segment, most):
     if changes:
         _cursor[segment] = changes[-1].id
     return changes
+_outbox.take = _take
+"""
+_XID = """
+from sqlalchemy import text as _sql
+from syncd.domain.change import Change as _Change
+from syncd.store import outbox as _outbox
+_ROWS = '''delete from syncd.outbox where id in (select id from syncd.outbox where segment_key = :key order by id limit :most)
+    returning xmin::text::bigint, id, action, subject_id, payload::text, extract(epoch from created_at)::float8'''
+async def _take(connection, segment, most):
+    rows = await connection.execute(_sql(_ROWS), {"key": segment, "most": most})
+    return [_Change(*row[1:]) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
 _outbox.take = _take
 """
 _NO_LEASE = """
@@ -273,6 +304,7 @@ def _mutant(name: str, patch: str, play: Callable[[Stage], Any], *breaks: str, *
 
 MUTANTS: tuple[Mutant, ...] = (
     _mutant("an id cursor instead of taking rows", f"CURSOR, LOCK = True, ''\n{_CURSOR}", late_commits, "V1"),
+    _mutant("ordered by transaction, not by id", _XID, braided, "V1", "S2", "S4"),
     _mutant(
         "changes in the wrong order",
         "from syncd.store import outbox as _o\n_w = _o.take\nasync def _t(*g):\n    return (await _w(*g))[::-1]\n_o.take = _t\n",
@@ -383,6 +415,16 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant("data for a segment that takes none yet", "_refresh.SETTLED_IN = 0.0\n", newborn, "S8", "V1", options=("--land-after", "2")),
     _mutant(
+        "an expired segment is sent to all the same",
+        "from syncd.reconcile import track as _t\n_t._purge = lambda *given: None\n",
+        expired, "V1",
+    ),
+    _mutant(
+        "every transition counts as documented",
+        "from syncd.store import segments as _s\n_s.documented = lambda *given: True\n",
+        expired, "S9",
+    ),
+    _mutant(
         "an identity twice in a batch",
         "from syncd.domain import collapse as _c\ndef _want(self, element):\n    self.wanted[element.ids[0] + b'%d' % element.row] = element\n    self.fates[element.row] = _c.RowFate.TAKEN\n_c._Sheaf.want = _want\n",
         repeats, "S5",
@@ -404,7 +446,7 @@ class Hunted:
 
 async def hunt(ground: Grounds, seed: int, say: Callable[[str], None], *, only: str = "") -> int:
     """Runs every scenario once as it is and once per mutant; how many mutants got away or scenarios broke."""
-    mutants = [one for one in MUTANTS if only.lower() in one.name.lower()]
+    mutants = [one for one in MUTANTS if is_meant(one.name, only)]
     places = asyncio.Semaphore(AT_ONCE)
     controls = list(
         {one.play: replace(one, name=f"control: {one.play.__name__}", prelude="") for one in mutants}.values()

@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from syncd.store.migrate import upgrade
-from tests.faults import answers, databases, lives, people, processes
-from tests.faults.scenario import AT_ONCE, BOOK, Grounds, Outcome, Scenario, run
+from tests.faults import answers, databases, lives, neighbours, people, processes
+from tests.faults.scenario import AT_ONCE, BOOK, Grounds, Outcome, Scenario, is_meant, run
 from tests.postgres import PostgresServer
 
-CHAPTERS = (processes, databases, answers, lives, people)
+CHAPTERS = (processes, databases, answers, lives, neighbours, people)
 """The modules whose import fills the book."""
 
 SOMETIMES = (
@@ -45,9 +45,7 @@ async def grounds(directory: Path | None = None) -> AsyncIterator[Grounds]:
 
 
 def chosen(*, quick: bool, only: str = "", book: Iterable[Scenario] = ()) -> list[Scenario]:
-    """Those whose name holds `only`, or one of several texts with `|` between them."""
-    texts = only.lower().split("|")
-    found = [one for one in (book or BOOK) if any(text in one.name.lower() for text in texts)]
+    found = [one for one in (book or BOOK) if is_meant(one.name, only)]
     return [one for one in found if one.quick or only or not quick]
 
 
@@ -72,6 +70,7 @@ def told(outcome: Outcome) -> str:
     word = "skipped" if outcome.skipped else "held" if outcome.held else "BROKEN"
     lines = [f"{word:7} {outcome.seconds:6.1f} s  {outcome.scenario.name}"]
     lines += [f"        {broken}" for broken in outcome.broken]
+    lines += [f"        {figure}" for figure in outcome.figures]
     lines += [f"        {words}" for words in (outcome.failed, outcome.skipped) if words]
     return "\n".join(lines)
 

@@ -37,6 +37,11 @@ class Scenario:
     world: Mapping[str, Any] = field(default_factory=dict)
 
 
+def is_meant(name: str, only: str) -> bool:
+    """Whether a name holds `only`, or one of several texts with `|` between them."""
+    return any(text in name.lower() for text in only.lower().split("|"))
+
+
 @dataclass
 class Outcome:
     """What came of one run."""
@@ -47,6 +52,7 @@ class Outcome:
     broken: list[str] = field(default_factory=list)
     failed: str = ""
     skipped: str = ""
+    figures: list[str] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
     looked: Counter[str] = field(default_factory=Counter)
 
@@ -137,6 +143,7 @@ async def run(one: Scenario, grounds: Grounds, seed: int, *, patience: float = 1
             await grounds.server.drop_database(name)
     if stage is not None:
         outcome.broken, outcome.seen, outcome.looked = stage.broken, stage.seen, stage.looked
+        outcome.figures = stage.figures
         outcome.recovery = max(stage.recoveries, default=0.0)
         missed = [sight for sight in one.expects if not stage.seen[sight]]
         if missed and not outcome.failed:

@@ -59,6 +59,8 @@ class Stage:
     recoveries: list[float] = field(default_factory=list)
     looked: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)
+    beside: list[asyncio.Task[None]] = field(default_factory=list)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     tags: dict[str, Process] = field(default_factory=dict)
     starting: asyncio.Lock = field(default_factory=asyncio.Lock)

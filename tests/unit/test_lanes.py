@@ -261,7 +261,7 @@ def test_a_parked_segment_sends_one_probe_when_it_is_due_if_that_can_help(reason
 def test_a_segment_that_is_paused_unbound_newborn_or_unseen_neither_sends_nor_takes() -> None:
     road, clock = one_road(1)
     lane = road.lanes[1]
-    lane.waiting = True
+    lane.waiting = lane.brimming = True
     lane.add(journey(person("a")))
     assert road.next_turn() is not None
     assert road.next_intake() is lane
@@ -283,13 +283,23 @@ def test_a_segment_that_is_paused_unbound_newborn_or_unseen_neither_sends_nor_ta
 def test_at_most_four_batches_of_a_road_wait_for_their_turn() -> None:
     road, _ = one_road(1, 2)
     for lane in road.lanes.values():
-        lane.waiting = True
+        lane.waiting = lane.brimming = True
     for name in range(AHEAD):
         assert road.next_intake() is not None
         road.lanes[1 + name % 2].add(journey(person(str(name))))
     assert road.next_intake() is None
     departed(road)
     assert road.next_intake() is not None
+
+
+def test_a_trickle_gathers_while_a_batch_of_its_segment_waits_for_its_turn() -> None:
+    road, _ = one_road(1)
+    lane = road.lanes[1]
+    lane.waiting = True
+    lane.add(journey(person("first")))
+    assert road.next_intake() is None
+    departed(road)
+    assert road.next_intake() is lane
 
 
 def test_unsent_batches_of_a_segment_that_may_not_send_keep_no_other_from_taking_rows() -> None:
