@@ -23,6 +23,8 @@ MOST_ELEMENTS: Final = 5_000
 """Elements in one request (reference 002)."""
 MOST_PAYLOAD: Final = 4 * 1024 * 1024
 """Bytes of outbox payload taken at once."""
+LOWEST: Final = Rank(0)
+"""Below the rank of every change: of a departure that no change asked for."""
 
 
 class Flag(IntEnum):

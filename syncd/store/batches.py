@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.batch import (
+    LOWEST,
     BatchId,
     BatchKind,
     Draft,
@@ -183,7 +184,9 @@ async def bury_rows(connection: AsyncConnection, segment_id: int, batch: BatchId
 async def bury_elements(
     connection: AsyncConnection, segment_id: int, batch: BatchId, dead: Sequence[Dead], elements: Sequence[Element]
 ) -> None:
-    """Dead letters for elements that LinkedIn refused; the prepared element stays with the letter, for a retry."""
+    """Dead letters for elements that LinkedIn refused; the prepared element stays with the letter, for a retry. One that
+    no change asked for leaves none: what was refused before has its letter.
+    """
     rows = [
         {
             "segment_id": segment_id,
@@ -195,6 +198,7 @@ async def bury_elements(
             "element": pack_element(elements[one.index]),
         }
         for one in dead
+        if elements[one.index].rank != LOWEST
     ]
     if rows:
         await connection.execute(insert(dead_letters), rows)
