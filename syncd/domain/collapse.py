@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 
-from syncd.domain.batch import MOST_ELEMENTS, Draft, Element, Entry, Flag, RowFate, keeps_fields
+import msgspec
+
+from syncd.domain.batch import MOST_ELEMENTS, Draft, Element, Entry, Flag, RowFate, are_plain, deciding, keeps_fields
 from syncd.domain.change import Action, Part, Rank, Reason, rank
 
 NOTHING_KNOWN: Final = Entry(present=False, rank=Rank(-1))
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True, gc=False):
     """A row that was prepared. `ids` is empty for a REMOVE that names its subject only."""
 
     row: int
@@ -90,8 +92,6 @@ class _Sheaf:
         if older is not None and older.decides:
             self.fates[older.row] = RowFate.SUPERSEDED
         self.wanted[identity] = element
-        if element.decides:
-            self.fates[element.row] = RowFate.TAKEN
 
     def holding(self, identity: bytes) -> int:
         return self.holders.get(identity, self.known.holders.get(identity, 0))
@@ -120,7 +120,7 @@ def collapse(rows: Iterable[Ready], deaths: list[Death], known: Known) -> Harves
             _without_subject(sheaf, ready)
         else:
             _with_subject(sheaf, ready, ready.subject)
-    elements = [element for wanted in sheaf.wanted.values() for element in _resolved(wanted, sheaf)]
+    elements = _completed(sheaf)
     drafts = arranged(elements)
     _assign(drafts, sheaf.fates, deaths)
     return Harvest(drafts, deaths, sheaf.subjects, sheaf.released)
@@ -207,11 +207,21 @@ def _element(ready: Ready, ids: tuple[bytes, ...], at: Rank, *, add: bool, flags
     )
 
 
+def _completed(sheaf: _Sheaf) -> list[Element]:
+    """What is wanted, with what is already known at LinkedIn; of most people who join, nothing is."""
+    known = sheaf.known.entries
+    elements: list[Element] = []
+    for identity, wanted in sheaf.wanted.items():
+        if identity not in known and (wanted.add or not keeps_fields(identity)):
+            elements.append(wanted)
+        else:
+            elements.extend(_resolved(wanted, sheaf))
+    return elements
+
+
 def _resolved(element: Element, sheaf: _Sheaf) -> Iterable[Element]:
     """Adds what is already known at LinkedIn: all ids so far; a company leaves with the metadata it came with."""
     entry = sheaf.entry(element.ids[0])
-    if entry is NOTHING_KNOWN and (element.add or not keeps_fields(element.ids[0])):
-        return (element,)
     if not element.add:
         fields = (entry.fields if entry.present else b"") or element.fields or entry.fields
         if not fields and keeps_fields(element.ids[0]):
@@ -250,7 +260,7 @@ def _with(element: Element, **changed: object) -> Element:
 def arranged(elements: list[Element]) -> list[Draft]:
     """Elements that share a key stand in different drafts, in the order of their rows; a draft holds at most 5,000."""
     levels: list[list[Element]] = [[]]
-    if any(len(element.ids) > 1 or element.is_paired for element in elements):
+    if not are_plain(elements):
         above: dict[bytes, int] = {}
         for element in elements:
             keys = element.keys
@@ -272,7 +282,7 @@ def arranged(elements: list[Element]) -> list[Draft]:
 def _assign(drafts: list[Draft], fates: dict[int, RowFate], deaths: list[Death]) -> None:
     """Each row is counted by one draft: the one that holds its deciding element, else the first."""
     for draft in drafts:
-        draft.rows.extend((element.row, RowFate.TAKEN) for element in draft.elements if element.decides)
+        draft.rows.extend(zip(deciding(draft.elements), repeat(RowFate.TAKEN)))
     first = drafts[0].rows
-    first.extend((row, fate) for row, fate in fates.items() if fate is not RowFate.TAKEN)
+    first.extend(fates.items())
     first.extend((death.row, RowFate.DEAD) for death in deaths)
