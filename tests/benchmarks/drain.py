@@ -61,7 +61,7 @@ async def drain(directory: Path, rows: int, segments: int = 1) -> Drained:
                 await connection.execute(_FILL, {"rows": rows, "segments": segments})
             before = {name: _cpu(pids) for name, pids in _groups(rig, daemon, server).items()}
             begun = time.monotonic()
-            await rig.wait_until(rig.is_drained, "drained", daemon, seconds=1200, pause=0.02)
+            await rig.wait_until(rig.is_drained, "drained", daemon, seconds=1200, pause=0.2)
             seconds = time.monotonic() - begun
             spent = {name: _cpu(pids) - before[name] for name, pids in _groups(rig, daemon, server).items()}
             held = await rig.scalar(select(func.count()).select_from(ledger).where(ledger.c.present))
