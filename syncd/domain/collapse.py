@@ -17,6 +17,7 @@ import msgspec
 from syncd.domain.batch import MOST_ELEMENTS, Draft, Element, Entry, Flag, RowFate, are_plain, deciding, keeps_fields
 from syncd.domain.change import Action, Part, Rank, Reason, rank
 
+_ANONYMOUS: Final = int(Flag.ANONYMOUS)
 NOTHING_KNOWN: Final = Entry(present=False, rank=Rank(-1))
 
 
@@ -126,30 +127,36 @@ def collapse(rows: Iterable[Ready], deaths: list[Death], known: Known) -> Harves
     return Harvest(drafts, deaths, sheaf.subjects, sheaf.released)
 
 
-def needs_entry(ready: Ready, high_water: int) -> bool:
-    """Whether intake must look an identity up: a REMOVE repeats what was sent, several ids add up, a company may have
+def in_question(rows: Iterable[Ready], high_water: int) -> set[bytes]:
+    """The identities that intake must look up: a REMOVE repeats what was sent, several ids add up, a company may have
     changed, a late commit is held against what went before it.
     """
-    return (
-        ready.action is Action.REMOVE
-        or len(ready.ids) > 1
-        or ready.row <= high_water
-        or ready.subject is not None
-        or (bool(ready.ids) and keeps_fields(ready.ids[0]))
-    )
+    return {
+        ready.ids[0]
+        for ready in rows
+        if ready.ids
+        and (
+            ready.action is Action.REMOVE
+            or ready.row <= high_water
+            or ready.subject is not None
+            or len(ready.ids) > 1
+            or keeps_fields(ready.ids[0])
+        )
+    }
 
 
 def _without_subject(sheaf: _Sheaf, ready: Ready) -> None:
     identity = ready.ids[0]
-    mine = rank(sheaf.known.epoch, ready.row)
-    if ready.row <= sheaf.known.high_water and sheaf.entry(identity).rank > mine:
+    known = sheaf.known
+    mine = rank(known.epoch, ready.row)
+    if ready.row <= known.high_water and sheaf.entry(identity).rank > mine:
         sheaf.fates[ready.row] = RowFate.LATE
         return
     if ready.action is Action.REMOVE and sheaf.holding(identity):
         sheaf.released[identity] = mine
         sheaf.holders[identity] = 0
         _release_within(sheaf, identity, mine)
-    sheaf.want(_element(ready, ready.ids, mine, add=ready.action is Action.ADD, flags=Flag.ANONYMOUS))
+    sheaf.want(_element(ready, ready.ids, mine, add=ready.action is Action.ADD, flags=_ANONYMOUS))
 
 
 def _release_within(sheaf: _Sheaf, identity: bytes, mine: Rank) -> None:
@@ -202,9 +209,7 @@ def _depart(sheaf: _Sheaf, ready: Ready, identity: bytes | None, mine: Rank, *, 
 
 
 def _element(ready: Ready, ids: tuple[bytes, ...], at: Rank, *, add: bool, flags: int = Flag.NONE) -> Element:
-    return Element(
-        add=add, ids=ids, fields=ready.fields, rank=at, row=ready.row, flags=int(flags), created=ready.created
-    )
+    return Element(add, ids, ready.fields, at, ready.row, int(flags), ready.created)
 
 
 def _completed(sheaf: _Sheaf) -> list[Element]:

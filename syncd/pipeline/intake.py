@@ -171,8 +171,10 @@ async def _known(connection: AsyncConnection, lane: Lane, ready: list[Ready], ma
     segment = lane.segment
     named = {row.subject for row in ready if row.subject is not None}
     subjects = await ledger.lines(connection, segment.id, named) if named else {}
-    paired = lane.is_paired
-    identities = {row.ids[0] for row in ready if row.ids and (paired or collapse.needs_entry(row, mark.high_water))}
+    if lane.is_paired:
+        identities = {row.ids[0] for row in ready if row.ids}
+    else:
+        identities = collapse.in_question(ready, mark.high_water)
     identities.update(line.identity for line in subjects.values() if line.identity is not None)
     latest = {identity: lane.latest(identity) for identity in identities}
     entries: dict[bytes, Entry] = await ledger.entries(connection, segment.id, identities)
