@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import LOWEST, BatchId, BatchKind, Draft, Element, Entry, Flag, RowFate, keeps_fields
+from syncd.domain.batch import LOWEST, BatchId, BatchKind, Draft, Element, Entry, Flag, RowFate, deciding, keeps_fields
 from syncd.domain.collapse import arranged
 from syncd.domain.events import Reasserted
 from syncd.domain.settlement import Journey
@@ -112,7 +112,7 @@ async def retry(lane: Lane, member: Member, tools: Tools) -> bool:
             await letters.exhume(connection, wanted)
             drafts = arranged(sorted(newest.values(), key=lambda element: element.rank))
             for draft in drafts:
-                draft.rows.extend((element.row, RowFate.TAKEN) for element in draft.elements if element.decides)
+                draft.rows.extend((row, RowFate.TAKEN) for row in deciding(draft.elements))
             drafts[0].rows.extend((row, RowFate.LATE) for row in late)
             return await _write(connection, lane, BatchKind.RETRY, drafts)
 

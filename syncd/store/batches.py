@@ -71,6 +71,7 @@ async def write(
 
 def _row(segment_id: int, kind: BatchKind, draft: Draft) -> dict[str, Any]:
     ids = [row for row, _ in draft.rows]
+    fates = draft.tally()
     is_open = bool(draft.elements)
     return {
         "segment_id": segment_id,
@@ -80,9 +81,9 @@ def _row(segment_id: int, kind: BatchKind, draft: Draft) -> dict[str, Any]:
         "first_id": min(ids, default=None),
         "last_id": max(ids, default=None),
         "rows_taken": len(ids),
-        "rows_applied": draft.count(RowFate.NEEDLESS),
-        "rows_superseded": draft.count(RowFate.SUPERSEDED, RowFate.LATE),
-        "rows_dead": draft.count(RowFate.DEAD),
+        "rows_applied": fates[RowFate.NEEDLESS],
+        "rows_superseded": fates[RowFate.SUPERSEDED] + fates[RowFate.LATE],
+        "rows_dead": fates[RowFate.DEAD],
         "body": pack(draft.elements) if is_open else None,
         "row_fates": pack_rows(draft.rows) if ids else None,
     }
