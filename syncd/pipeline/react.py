@@ -76,12 +76,19 @@ async def _succeeded(lane: Lane, road: Road, member: Member, tools: Tools) -> No
         pacer.open()
     if member.throttles_in_a_row.pop(road.resource, 0):
         await _write(tools, "throttles", lambda c: throttles.forget(c, member.application, member.key, road.resource))
-    if member.parked is not None:
-        reason, member.parked, member.probes = member.parked, None, 0
-        await _write(tools, "members", lambda c: segments.park_member(c, member.key, None))
-        tools.emit(MemberResumed(member=member.key, reason=reason.value))
+    await resume_member(member, tools)
     if lane.segment.parked is not None:
         await resume_segment(lane, tools)
+
+
+async def resume_member(member: Member, tools: Tools) -> None:
+    """A parked member goes on."""
+    reason = member.parked
+    if reason is None:
+        return
+    member.parked, member.probes = None, 0
+    await _write(tools, "members", lambda c: segments.park_member(c, member.key, None))
+    tools.emit(MemberResumed(member=member.key, reason=reason.value))
 
 
 async def resume_segment(lane: Lane, tools: Tools) -> None:
