@@ -7,7 +7,7 @@ compares it as it compares any number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Final, NewType
 
@@ -72,10 +72,12 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row of the outbox as the CRM wrote it. `payload` is JSON text; `created_at` seconds since 1970."""
+    """One row of the outbox as the CRM wrote it. `payload` is JSON text; `created_at` seconds since 1970. Its repr shows
+    none of the CRM's words.
+    """
 
     id: int
-    action: str
-    subject: str | None
-    payload: str
+    action: str = field(repr=False)
+    subject: str | None = field(repr=False)
+    payload: str = field(repr=False)
     created_at: float
