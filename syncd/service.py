@@ -193,6 +193,7 @@ class Daemon:
             try:
                 await migrate.usable(self.database)
                 await self._declare()
+                await self._reseal()
             except (Transient, Fatal) as error:
                 self._why_not = [str(error)]
                 if str(error) != said:
@@ -218,6 +219,13 @@ class Daemon:
             if "stays one" in problem:
                 raise BadConfiguration(problem)
             _log.warning("declared", problem=problem)
+
+    async def _reseal(self) -> None:
+        """Keys change by a restart: from then on no tokens need an old one."""
+        for member in self._settings.members:
+            vault = voices.vault(self._settings, member.key, self.database)
+            if vault is not None and await vault.reseal():
+                _log.info("tokens_resealed", member=member.key)
 
     @asynccontextmanager
     async def _members(self) -> AsyncIterator[None]:
@@ -310,6 +318,8 @@ class Daemon:
                 await react.park_member(member, self._tools, MemberParking.VERSION, failure.words)
             elif failure is not None:
                 self._emit(LookFailed(member=member.key, words=failure.words))
+            elif any(binding.segment.dmp_id is not None for binding in bindings):
+                await react.resume_member(member, self._tools)  # it may have nothing in flight that could try again
             ends = member.tokens.ends
             self._emit(TokenRefreshed(member=member.key, access_ends=ends[0], refresh_ends=ends[1]))
             await asyncio.sleep(self._settings.tracker.interval)
