@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, unquote_plus
 
 import msgspec
 
-from .answers import RefusedError, bad_request
+from .answers import RefusedError, bad_request, error_body
 from .options import SandboxOptions
 
 LONGEST_URL = 8 * 1024
@@ -114,6 +114,20 @@ def read_body(body: bytes, shape: type[Body]) -> Body:
 def read_patch(body: bytes) -> dict[str, Any]:
     """What a partial update sets."""
     return read_body(body, Patch).patch.get("$set", {})
+
+
+def delete_each(target: Target, delete: Callable[[str], None]) -> dict[str, dict[str, object]]:
+    """What a batch delete answers: an id is deleted, or refused, for itself."""
+    results: dict[str, object] = {}
+    errors: dict[str, object] = {}
+    for one in target.values("ids"):
+        try:
+            delete(one)
+        except RefusedError as refused:
+            errors[one] = error_body(refused.status, refused.message, refused.code)
+        else:
+            results[one] = {"status": 204}
+    return {"results": results, "errors": errors}
 
 
 def read_compound_key(text: str) -> dict[str, str]:
