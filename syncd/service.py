@@ -193,6 +193,7 @@ class Daemon:
             try:
                 await migrate.usable(self.database)
                 await self._declare()
+                await self._reseal()
             except (Transient, Fatal) as error:
                 self._why_not = [str(error)]
                 if str(error) != said:
@@ -218,6 +219,13 @@ class Daemon:
             if "stays one" in problem:
                 raise BadConfiguration(problem)
             _log.warning("declared", problem=problem)
+
+    async def _reseal(self) -> None:
+        """Keys change by a restart: from then on no tokens need an old one."""
+        for member in self._settings.members:
+            vault = voices.vault(self._settings, member.key, self.database)
+            if vault is not None and await vault.reseal():
+                _log.info("tokens_resealed", member=member.key)
 
     @asynccontextmanager
     async def _members(self) -> AsyncIterator[None]:

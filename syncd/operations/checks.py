@@ -115,6 +115,9 @@ async def _member(
     if member.refresh_token_file is not None and database is None:
         return [Point(name=name, ok=False, evidence="not tried: its refreshed token is in the database")], None
     try:
+        vault = voices.vault(settings, member.key, database) if database is not None else None
+        if vault is not None:
+            await vault.read()  # says by itself when no key opens it
         async with _caller(settings, member, database, clock) as caller:
             found = await caller.ask(accounts.roles)
             ends = caller.tokens.ends
