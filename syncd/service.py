@@ -318,6 +318,8 @@ class Daemon:
                 await react.park_member(member, self._tools, MemberParking.VERSION, failure.words)
             elif failure is not None:
                 self._emit(LookFailed(member=member.key, words=failure.words))
+            elif any(binding.segment.dmp_id is not None for binding in bindings):
+                await react.resume_member(member, self._tools)  # it may have nothing in flight that could try again
             ends = member.tokens.ends
             self._emit(TokenRefreshed(member=member.key, access_ends=ends[0], refresh_ends=ends[1]))
             await asyncio.sleep(self._settings.tracker.interval)
