@@ -26,9 +26,9 @@ class Ready(msgspec.Struct, frozen=True, gc=False):
 
     row: int
     action: Action
-    subject: str | None
-    ids: tuple[bytes, ...]
-    fields: bytes
+    subject: str | None = field(repr=False)
+    ids: tuple[bytes, ...] = field(repr=False)
+    fields: bytes = field(repr=False)
     created: int
 
 
@@ -45,7 +45,7 @@ class Death:
 class Holder:
     """A subject's line: the identity it holds, if any, and the rank that decided so."""
 
-    identity: bytes | None
+    identity: bytes | None = field(repr=False)
     rank: Rank
 
 
@@ -57,9 +57,9 @@ class Known:
 
     epoch: int
     high_water: int
-    entries: Mapping[bytes, Entry] = field(default_factory=dict)
-    subjects: Mapping[str, Holder] = field(default_factory=dict)
-    holders: Mapping[bytes, int] = field(default_factory=dict)
+    entries: Mapping[bytes, Entry] = field(default_factory=dict, repr=False)
+    subjects: Mapping[str, Holder] = field(default_factory=dict, repr=False)
+    holders: Mapping[bytes, int] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -68,8 +68,8 @@ class Harvest:
 
     drafts: list[Draft]
     deaths: list[Death]
-    subjects: dict[str, Holder]
-    released: dict[bytes, Rank]
+    subjects: dict[str, Holder] = field(repr=False)
+    released: dict[bytes, Rank] = field(repr=False)
 
 
 class _Sheaf:
