@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,7 @@ async def fetched(one: Rig, url: str) -> str:
 async def faces(one: Rig, daemon: Process) -> dict[str, str]:
     """What a running daemon shows to whoever asks the machine or its ports."""
     health = f"http://127.0.0.1:{daemon.events('listening')[1]['port']}"
+    assert re.search(r"Max core file size +0 +0", Path(f"/proc/{daemon.pid}/limits").read_text())
     lines = command_lines(daemon.pid)
     assert len(lines) == 1, "a daemon has no children who could inherit its environment"
     return {

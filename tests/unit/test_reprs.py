@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from syncd.domain.batch import BatchKind, Draft, Element, Entry, RowFate, Sent
+from syncd.domain.batch import BatchId, BatchKind, Draft, Element, Entry, RowFate, Sent
 from syncd.domain.change import Action, Change, rank
 from syncd.domain.collapse import Death, Harvest, Holder, Known, Ready
 from syncd.domain.identity import Prepared
@@ -16,7 +16,6 @@ from syncd.domain.token import Tokens
 from syncd.domain.user import prepare_user
 from syncd.linkedin.auth import Access
 from syncd.linkedin.guard import Endpoint
-from syncd.store.batches import BatchId
 
 EMAIL = "cnry.jane@example.com"
 DIGEST = hashlib.sha256(EMAIL.encode()).digest()
