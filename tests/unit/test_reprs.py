@@ -52,7 +52,7 @@ VALUES = [
         oauth_url="https://api.linkedin.com/oauth",
         allowed_hosts=("api.linkedin.com",),
         api_version="202608",
-        proxy="http://user:cnry@proxy:3128",
+        proxy=f"http://user:{EMAIL[:4]}@proxy:3128",
     ),
 ]
 
