@@ -26,9 +26,9 @@ class Ready(msgspec.Struct, frozen=True, gc=False):
 
     row: int
     action: Action
-    subject: str | None = field(repr=False)
-    ids: tuple[bytes, ...] = field(repr=False)
-    fields: bytes = field(repr=False)
+    subject: str | None
+    ids: tuple[bytes, ...]
+    fields: bytes
     created: int
 
     def __repr__(self) -> str:
