@@ -50,7 +50,7 @@ def evidence() -> Evidence:
         ),
         elements=[element(1, "ADD", 1, 1), element(1, "ADD", 2, 1), element(2, "REMOVE", 1, 2)],
         requests=[request(1, 101.0), request(2, 102.0)],
-        dmp=[{"sourceSegmentId": "syncd:red"}],
+        dmp=[{"id": 1, "sourceSegmentId": "syncd:red", "status": "READY", "transitions": []}],
         members={"red": {key(2)}},
         kinds={"red": "user"},
         limits={"users": 500},
