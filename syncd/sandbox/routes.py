@@ -1,6 +1,6 @@
 """Which handler answers which Rest.li method of which resource: the index of the Rest API."""
 
-from . import accounts, dmp_segments, streaming
+from . import accounts, dmp_segments, streaming, targeting
 from .answers import RefusedError
 from .call import Handler
 from .restli import Target
@@ -24,6 +24,8 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "adAccounts": {"FINDER": accounts.find_accounts},
     "adAccountUsers": {"FINDER": accounts.find_account_users},
     "adAccountUsers/*": {"GET": accounts.get_account_user},
+    "adTargetingFacets": {"GET": targeting.list_facets},
+    "adTargetingEntities": {"FINDER": targeting.find_entities, "GET": targeting.find_entities},
 }
 
 RESOURCES = {
@@ -31,6 +33,8 @@ RESOURCES = {
     "adSegments": "ad_segments",
     "adAccounts": "accounts",
     "adAccountUsers": "accounts",
+    "adTargetingFacets": "targeting",
+    "adTargetingEntities": "targeting",
 }
 
 
