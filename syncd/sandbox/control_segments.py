@@ -7,7 +7,7 @@ from aiohttp import web
 
 from .answers import RefusedError
 from .control import read, refuse, reply, stream_lines
-from .lifecycle import DOCUMENTED, Status
+from .lifecycle import DOCUMENTED, UNUSABLE, Status
 from .membership import key_text, text_key
 from .segments import TYPES, Segment
 from .world import WORLD, World
@@ -59,6 +59,7 @@ async def create_segment(request: web.Request) -> web.Response:
         type_=new.type,
         source_platform=new.source_platform,
         source_segment_id=new.source_segment_id,
+        rates=world.rates,
     )
     segment.born_real = -inf  # it has been there all along
     return reply(view(world, segment), status=201)
@@ -80,6 +81,8 @@ async def change_segment(request: web.Request) -> web.Response:
     segment.members.discard(removed)
     if change.source_segment_id is not None:
         segment.source_segment_id = change.source_segment_id
+    if change.campaign and segment.life.status in UNUSABLE:
+        raise refuse(f"a segment in status {segment.life.status} cannot be used in a campaign's targeting")
     if change.campaign is not None:
         world.segments.put_in_campaign(segment, used=change.campaign)
     if change.status is not None:
@@ -115,6 +118,7 @@ def view(world: World, segment: Segment) -> dict[str, object]:
         "inputCount": segment.members.input_count(now),
         "matchedCount": segment.members.matched_count(now),
         "audienceSize": world.segments.audience(segment),
+        "listFlaw": segment.list_flaw,
         "transitions": [
             {
                 "from": one.origin,

@@ -106,7 +106,8 @@ def admit(world: World, request: web.Request, body: bytes, entry: Entry) -> Admi
     if len(body) > world.options.max_body_bytes:
         raise RefusedError(413, "Request Entity Too Large")
     handler = routes.handler_of(target, method)
-    call = Call(target=target, method=method, body=body, token=token, entry=entry)
+    origin = str(request.url.origin())
+    call = Call(target=target, method=method, body=body, token=token, entry=entry, origin=origin)
     facts = Facts(resource=entry.resource, member=entry.member, segment=entry.segment, method=entry.method, body=body)
     return Admitted(facts=facts, answer=lambda: handler(world, call), refusals=call.refusals)
 

@@ -1,6 +1,6 @@
 """Which handler answers which Rest.li method of which resource: the index of the Rest API."""
 
-from . import accounts, dmp_segments, streaming, targeting
+from . import accounts, dmp_segments, streaming, targeting, uploads
 from .answers import RefusedError
 from .call import Handler
 from .restli import Target
@@ -10,6 +10,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
         "CREATE": dmp_segments.create,
         "FINDER": dmp_segments.find,
         "BATCH_DELETE": dmp_segments.batch_delete,
+        "ACTION": uploads.act,
     },
     "dmpSegments/*": {
         "GET": dmp_segments.get,
@@ -18,6 +19,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     },
     "dmpSegments/*/users": {"BATCH_CREATE": streaming.stream_users},
     "dmpSegments/*/companies": {"BATCH_CREATE": streaming.stream_companies},
+    "dmpSegments/*/listUploads": {"CREATE": uploads.attach},
     "dmpSegments/*/destinations": {"CREATE": dmp_segments.add_destination, "GET": dmp_segments.list_destinations},
     "dmpSegments/*/destinations/*": {"GET": dmp_segments.get_destination},
     "adSegments": {"FINDER": accounts.find_ad_segments},
@@ -42,6 +44,8 @@ def resource_of(target: Target) -> str:
     """The name limits, faults and logs use."""
     if len(target.parts) == 3 and target.parts[2] in {"users", "companies"}:
         return target.parts[2]
+    if target.parts[-1] == "listUploads" or target.value("action") == "generateUploadUrl":
+        return "uploads"
     return RESOURCES.get(target.parts[0], target.parts[0])
 
 

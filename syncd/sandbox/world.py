@@ -12,11 +12,13 @@ from aiohttp import web
 from .clock import SandboxClock
 from .faults import FaultBook
 from .journal import Journal
+from .matching import Rates
 from .options import SandboxOptions
 from .people import Directory
 from .quotas import Quotas
 from .record import Record
 from .segments import Segments
+from .shelf import Shelf
 
 
 class Holds:
@@ -51,9 +53,15 @@ class World:
     faults: FaultBook
     journal: Journal
     holds: Holds
+    shelf: Shelf
     record: Record | None
     codes: dict[str, str] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def rates(self) -> Rates:
+        """For segments made from now on: a segment keeps its own."""
+        return Rates(match=self.options.match_rate, opt_out=self.options.opt_out_rate)
 
     def configure(self, changes: dict[str, Any]) -> None:
         """Replace options while running; msgspec.ValidationError for an unknown or wrong one."""
@@ -96,5 +104,6 @@ def create_world(options: SandboxOptions, clock: SandboxClock | None = None) -> 
         faults=FaultBook(options.seed),
         journal=Journal(clock, options.seed),
         holds=Holds(),
+        shelf=Shelf(options.seed),
         record=Record(options.record) if options.record else None,
     )
