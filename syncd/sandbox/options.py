@@ -11,12 +11,6 @@ DAY = 86_400
 
 SCOPES = "r_ads rw_ads rw_dmp_segments"
 
-# Versions live about twelve months (linkedin-api.md §1): 202511 ended in November 2026, 202612 is the newest.
-ACTIVE_VERSIONS = (
-    *("202512", "202601", "202602", "202603", "202604", "202605", "202606"),
-    *("202607", "202608", "202609", "202610", "202611", "202612"),
-)
-
 
 class MemberOption(NamedTuple):
     """A LinkedIn user who exists from the start; the role counts on every account."""
@@ -51,7 +45,9 @@ class SandboxOptions:
     expired_stream: Literal["accept", "refuse"] = _told(
         "accept", "whether an EXPIRED segment takes a stream: 002 says both"
     )
-    active_versions: tuple[str, ...] = _told(ACTIVE_VERSIONS, "a version that is taken", "active-version", "YYYYMM")
+    active_versions: tuple[str, ...] = _told(
+        (), "a version that is taken, whatever the day (default: by the sandbox clock)", "active-version", "YYYYMM"
+    )
     paging_total: bool = _told(True, "whether pages tell the total")
     batch_index: bool = _told(False, "whether results of a batch carry batchIndex")
     facet_urn_field: Literal["urn", "$URN"] = _told("urn", "what the URN of a facet is called")

@@ -54,7 +54,7 @@ class Sandbox:
     def headers(self, token: str | None = "sandbox-token", **changes: str | None) -> dict[str, str]:
         told = {
             "Authorization": f"Bearer {token}" if token else None,
-            "LinkedIn-Version": "202608",
+            "LinkedIn-Version": "202612",
             "X-Restli-Protocol-Version": "2.0.0",
         } | {name.replace("_", "-"): value for name, value in changes.items()}
         return {name: value for name, value in told.items() if value is not None}
