@@ -1,5 +1,5 @@
-"""Segments that take lists, and cached insights. Older code of schema 1 goes on working: a list segment lies still for it
-only if none is made before all of it is replaced, which is why the version it works for rises.
+"""Segments that take lists, and cached insights. Code of schema 1 goes on working beside it: it sees a list segment as one
+whose outbox is empty.
 """
 
 from __future__ import annotations
@@ -27,4 +27,4 @@ def upgrade() -> None:
     )
     insights.create(bind)
     state = "syncd.schema_state" if postgresql else "schema_state"
-    op.execute(f"update {state} set version = 3, works_for = 3 where id = 1")  # noqa: S608 - a name of our own
+    op.execute(f"update {state} set version = 3 where id = 1")  # noqa: S608 - a name of our own

@@ -85,13 +85,14 @@ def facet_name(text: str) -> str | None:
 
 
 def targeting(
-    audience: str, include: Iterable[tuple[str, Collection[str]]], exclude: Iterable[tuple[str, Collection[str]]]
+    audience: str | None, include: Iterable[tuple[str, Collection[str]]], exclude: Iterable[tuple[str, Collection[str]]]
 ) -> Criteria:
-    """An ad segment narrowed by facets. A facet given twice is one clause: whoever has any of all its entities."""
-    clauses = _merged(include)
+    """An ad segment, if there is one, narrowed by facets. A facet given twice is one clause: whoever has any of all its
+    entities.
+    """
+    clauses = [{name: urns} for name, urns in _merged(include).items()]
     return Criteria(
-        include=({AUDIENCES: (audience,)}, *({name: urns} for name, urns in clauses.items())),
-        exclude=_merged(exclude),
+        include=({AUDIENCES: (audience,)}, *clauses) if audience else tuple(clauses), exclude=_merged(exclude)
     )
 
 

@@ -125,7 +125,7 @@ async def _listed(connection: AsyncConnection, found: Collection[Any]) -> Segmen
             SegmentReport(
                 key=row.key,
                 name=row.name,
-                kind=row.kind,
+                kind=f"{row.kind} list" if row.takes_lists else row.kind,
                 account=row.account,
                 member=row.member,
                 declared=row.declared,
@@ -219,7 +219,9 @@ async def recreate(database: Database, key: str) -> None:
     """A new DMP segment takes the place of the old one, which is left as it is."""
 
     async def work(connection: AsyncConnection) -> None:
-        await _found(connection, key)
+        row = await _found(connection, key)
+        if row.takes_lists:
+            raise Rejected(f"segment {key} takes whole lists: `syncd upload` fills it anew, nothing is to be recreated")
         await controls.order(connection, key, "recreate")
 
     await database.transact(work)
