@@ -54,6 +54,12 @@ class SandboxOptions:
     upload_location: Literal["urn", "path"] = _told("urn", "how Location names an uploaded file")
     match_rate: float = _told(0.7, "share of people and companies that LinkedIn finds, for segments made from now on")
     opt_out_rate: float = _told(0.05, "share of the found who opted out of third-party data, likewise")
+    audience_insights: bool = _told(True, "whether the application is provisioned with the Audience Insights API")
+    media_planning: bool = _told(True, "whether the application is provisioned with the Media Planning API")
+    bad_criteria_status: Literal[422, 400] = _told(
+        422, "how bad criteria are refused: 000 and 004 say 422, 001 says 400"
+    )
+    metadata_required: bool = _told(True, "whether insights need requestMetaData: 000 says yes, 001 no")
     segments_per_account: int = _told(1_000, "segments an ad account holds")
     max_body_bytes: int = _told(8 * 1024 * 1024, "bytes of a request body (413 above)")
     record: str | None = _told(None, "file that takes every streaming request with its elements", "", "FILE")

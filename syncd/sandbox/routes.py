@@ -1,6 +1,6 @@
 """Which handler answers which Rest.li method of which resource: the index of the Rest API."""
 
-from . import accounts, dmp_segments, streaming, targeting, uploads
+from . import accounts, dmp_segments, insights, streaming, targeting, uploads
 from .answers import RefusedError
 from .call import Handler
 from .restli import Target
@@ -26,6 +26,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "adAccounts": {"FINDER": accounts.find_accounts},
     "adAccountUsers": {"FINDER": accounts.find_account_users},
     "adAccountUsers/*": {"GET": accounts.get_account_user},
+    "targetingAudienceInsights": {"ACTION": insights.act},
     "adTargetingFacets": {"GET": targeting.list_facets},
     "adTargetingEntities": {"FINDER": targeting.find_entities, "GET": targeting.find_entities},
 }
@@ -35,6 +36,7 @@ RESOURCES = {
     "adSegments": "ad_segments",
     "adAccounts": "accounts",
     "adAccountUsers": "accounts",
+    "targetingAudienceInsights": "insights",
     "adTargetingFacets": "targeting",
     "adTargetingEntities": "targeting",
 }
