@@ -20,9 +20,9 @@ def json_answer(status: int, value: object, headers: Mapping[str, str] | None = 
     return Answer(status=status, body=msgspec.json.encode(value), headers=headers or {})
 
 
-def created(entity_id: str) -> Answer:
-    """A create has no body; the id is in the header (older pages say x-linkedin-id)."""
-    return Answer(status=201, headers={"x-restli-id": entity_id})
+def created(entity_id: str, *headers: str) -> Answer:
+    """A create has no body; the id is in the header."""
+    return Answer(status=201, headers=dict.fromkeys(headers, entity_id))
 
 
 NO_CONTENT = Answer(status=204)

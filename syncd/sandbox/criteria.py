@@ -26,7 +26,7 @@ class Include(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     all_of: list[Clause] = msgspec.field(name="and")
 
 
-class WrittenCriteria(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class WrittenCriteria(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """As it stands in a body; facets and entities are not looked at yet."""
 
     include: Include

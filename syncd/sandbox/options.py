@@ -54,6 +54,10 @@ class SandboxOptions:
     upload_location: Literal["urn", "path"] = _told("urn", "how Location names an uploaded file")
     match_rate: float = _told(0.7, "share of people and companies that LinkedIn finds, for segments made from now on")
     opt_out_rate: float = _told(0.05, "share of the found who opted out of third-party data, likewise")
+    id_header: Literal["documented", "x-restli-id", "x-linkedin-id", "both"] = _told(
+        "documented", "which header of a create has the id"
+    )
+    template_id: Literal["number", "string"] = _told("number", "how the id of a template is written: 003 says both")
     audience_insights: bool = _told(True, "whether the application is provisioned with the Audience Insights API")
     media_planning: bool = _told(True, "whether the application is provisioned with the Media Planning API")
     bad_criteria_status: Literal[422, 400] = _told(

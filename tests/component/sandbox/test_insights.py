@@ -9,21 +9,9 @@ from syncd.sandbox.catalogue import FACET, facets
 from syncd.sandbox.crowd import rounded
 from syncd.sandbox.insights import GROUPINGS
 from tests.component.sandbox.conftest import Start
-from tests.component.sandbox.driver import ACCOUNT, Sandbox, company, digest, user
+from tests.component.sandbox.driver import ACCOUNT, FINANCE, US, Facets, Sandbox, company, criteria, digest, user
 
-US = {"locations": ["urn:li:geo:103644278"]}
-FINANCE = {"jobFunctions": ["urn:li:function:10"]}
 PATH = "/targetingAudienceInsights?action=audienceInsights"
-
-Facets = dict[str, list[str]]
-
-
-def criteria(*clauses: Facets, exclude: Facets | None = None) -> dict[str, Any]:
-    def named(clause: Facets) -> dict[str, Any]:
-        return {"or": {FACET + facet: urns for facet, urns in clause.items()}}
-
-    told: dict[str, Any] = {"include": {"and": [named(clause) for clause in clauses]}}
-    return told | ({"exclude": named(exclude)} if exclude else {})
 
 
 def wanted(*clauses: Facets, by: str = "jobFunctions", exclude: Facets | None = None, **more: Any) -> dict[str, Any]:
@@ -44,14 +32,6 @@ async def ask(sandbox: Sandbox, request: dict[str, Any]) -> tuple[int, dict[str,
     return value["totalAudienceCount"], {group["value"]: group["entityCount"] for group in groups}
 
 
-async def synced(sandbox: Sandbox, elements: list[dict[str, Any]], type_: str = "USER", key: str = "seg") -> Facets:
-    """A segment with these people, matched; the facet that targets it."""
-    segment = await sandbox.create(key, type_)
-    await sandbox.statuses(segment, elements, "users" if type_ == "USER" else "companies")
-    await sandbox.control("clock", {"advance": 49 * 3_600})
-    return {"audienceMatchingSegments": [(await sandbox.status(segment))["destinations"][0]["destinationSegmentId"]]}
-
-
 async def test_everybody_in_a_country_with_a_job_is_counted_by_any_facet(sandbox: Sandbox) -> None:
     total, groups = await ask(sandbox, wanted(US, FINANCE, by="seniorities", maxReturnCount=100))
     assert 1_000_000 < total < 100_000_000
@@ -68,7 +48,7 @@ async def test_each_of_the_fifteen_groupings_gives_groups_the_catalogue_knows(sa
 
 async def test_insights_of_a_list_are_those_of_the_people_on_it(sandbox: Sandbox) -> None:
     people = [user(str(i)) for i in range(2_000)]
-    targeted = await synced(sandbox, people)
+    targeted = await sandbox.synced(people)
     truth: Counter[str] = Counter()
     members = 0
     for number in range(2_000):
@@ -82,7 +62,7 @@ async def test_insights_of_a_list_are_those_of_the_people_on_it(sandbox: Sandbox
 
 async def test_a_list_of_companies_is_everybody_who_works_there(sandbox: Sandbox) -> None:
     names = [f"Firm {i}" for i in range(20)]
-    targeted = await synced(sandbox, [company(name) for name in names], "COMPANY")
+    targeted = await sandbox.synced([company(name) for name in names], "COMPANY")
     found = [await sandbox.look(f'who?key={{"companyName":"{name}"}}') for name in names]
     total, groups = await ask(sandbox, wanted(targeted, by="employers", maxReturnCount=100))
     assert total == rounded(sum(one["audience"] for one in found))
@@ -91,8 +71,8 @@ async def test_a_list_of_companies_is_everybody_who_works_there(sandbox: Sandbox
 
 
 async def test_a_list_may_be_narrowed_excluded_from_and_joined(sandbox: Sandbox) -> None:
-    one = await synced(sandbox, [user(str(i)) for i in range(4_000)], key="one")
-    two = await synced(sandbox, [user(str(i)) for i in range(2_000, 6_000)], key="two")
+    one = await sandbox.synced([user(str(i)) for i in range(4_000)], key="one")
+    two = await sandbox.synced([user(str(i)) for i in range(2_000, 6_000)], key="two")
     both = {"audienceMatchingSegments": one["audienceMatchingSegments"] + two["audienceMatchingSegments"]}
 
     async def total(*clauses: Facets, exclude: Facets | None = None) -> int:
@@ -116,7 +96,7 @@ async def test_a_segment_that_is_not_matched_yet_has_nobody(sandbox: Sandbox) ->
 
 
 async def test_below_300_nothing_is_said(sandbox: Sandbox) -> None:
-    assert await ask(sandbox, wanted(await synced(sandbox, [user(str(i)) for i in range(300)]))) == (0, {})
+    assert await ask(sandbox, wanted(await sandbox.synced([user(str(i)) for i in range(300)]))) == (0, {})
 
 
 async def test_above_100_million_only_the_total_is_said(sandbox: Sandbox) -> None:
@@ -127,7 +107,7 @@ async def test_above_100_million_only_the_total_is_said(sandbox: Sandbox) -> Non
 
 
 async def test_groups_below_30_are_left_out(sandbox: Sandbox) -> None:
-    targeted = await synced(sandbox, [user(str(i)) for i in range(500)])
+    targeted = await sandbox.synced([user(str(i)) for i in range(500)])
     _, groups = await ask(sandbox, wanted(targeted, by="titles", maxReturnCount=100))
     assert all(count >= 30 for count in groups.values())
     assert len(groups) < 12
@@ -150,7 +130,7 @@ async def test_the_account_may_be_called_either_way(sandbox: Sandbox, field: str
 
 
 async def test_a_matched_audience_needs_no_place(sandbox: Sandbox) -> None:
-    assert (await ask(sandbox, wanted(await synced(sandbox, [user(str(i)) for i in range(1_000)]))))[0] > 300
+    assert (await ask(sandbox, wanted(await sandbox.synced([user(str(i)) for i in range(1_000)]))))[0] > 300
 
 
 WRONG = {
@@ -197,7 +177,7 @@ async def test_titles_or_seniorities_in_one_clause_are_fine(sandbox: Sandbox) ->
 
 @pytest.mark.parametrize("status", ["EXPIRED", "FAILED", "ERROR"])
 async def test_an_audience_that_campaigns_may_not_use_is_refused(sandbox: Sandbox, status: str) -> None:
-    targeted = await synced(sandbox, [user("a")])
+    targeted = await sandbox.synced([user("a")])
     [segment] = await sandbox.look("segments")
     await sandbox.control(f"segments/{segment['id']}", {"status": status}, "PATCH")
     response = await sandbox.call("POST", PATH, {"request": wanted(targeted)})
@@ -205,7 +185,7 @@ async def test_an_audience_that_campaigns_may_not_use_is_refused(sandbox: Sandbo
 
 
 async def test_an_audience_of_another_account_is_not_known(sandbox: Sandbox) -> None:
-    targeted = await synced(sandbox, [user("a")])
+    targeted = await sandbox.synced([user("a")])
     request = wanted(targeted, requestMetaData={"sponsoredAccount": "urn:li:sponsoredAccount:2"})
     assert (await sandbox.call("POST", PATH, {"request": request})).status == 422
 
