@@ -63,6 +63,8 @@ class SandboxOptions:
     bad_criteria_status: Literal[422, 400] = _told(
         422, "how bad criteria are refused: 000 and 004 say 422, 001 says 400"
     )
+    single_point_metric: Literal["object", "list"] = _told("object", "how singlePointMetric is written: 004 says both")
+    metric_bounds: bool = _told(True, "whether points of a forecast have metricLower and metricUpper")
     metadata_required: bool = _told(True, "whether insights need requestMetaData: 000 says yes, 001 no")
     segments_per_account: int = _told(1_000, "segments an ad account holds")
     max_body_bytes: int = _told(8 * 1024 * 1024, "bytes of a request body (413 above)")

@@ -1,6 +1,6 @@
 """Which handler answers which Rest.li method of which resource: the index of the Rest API."""
 
-from . import accounts, dmp_segments, insights, streaming, targeting, templates, uploads
+from . import accounts, dmp_segments, insights, planning, streaming, targeting, templates, uploads
 from .answers import RefusedError
 from .call import Handler
 from .restli import Target
@@ -36,6 +36,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
         "PARTIAL_UPDATE": templates.update,
         "DELETE": templates.delete,
     },
+    "mediaPlanning": {"ACTION": planning.act},
     "targetingAudienceInsights": {"ACTION": insights.act},
     "adTargetingFacets": {"GET": targeting.list_facets},
     "adTargetingEntities": {"FINDER": targeting.find_entities, "GET": targeting.find_entities},
@@ -47,6 +48,7 @@ RESOURCES = {
     "adAccounts": "accounts",
     "adAccountUsers": "accounts",
     "targetingAudienceInsights": "insights",
+    "mediaPlanning": "planning",
     "adTargetTemplates": "templates",
     "adTargetingFacets": "targeting",
     "adTargetingEntities": "targeting",
