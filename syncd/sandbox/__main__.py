@@ -41,10 +41,11 @@ def _add(parser: argparse.ArgumentParser, option: Field[Any], kind: Any) -> None
         told["action"] = "append"
     if get_origin(kind) is Literal:
         told["choices"] = get_args(kind)
+        told["type"] = type(get_args(kind)[0])
     else:
         told["metavar"] = option.metadata["metavar"] or "N"
-    plain = next((one for one in get_args(kind) or (kind,) if one not in {NoneType, Ellipsis}), str)
-    told["type"] = READERS.get(option.name) or (plain if plain in {int, float} else str)
+        plain = next(one for one in get_args(kind) or (kind,) if one is not NoneType)
+        told["type"] = READERS.get(option.name) or (plain if plain in {int, float} else str)
     parser.add_argument(flag, **told)
 
 

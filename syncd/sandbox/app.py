@@ -60,6 +60,7 @@ def _control_routes() -> list[web.RouteDef]:
         web.post("/_sandbox/clock", control.change_clock),
         web.post("/_sandbox/options", control.change_options),
         web.post("/_sandbox/tokens", control.change_tokens),
+        web.get("/_sandbox/who", control_segments.who),
         web.get("/_sandbox/segments", control_segments.list_segments),
         web.post("/_sandbox/segments", control_segments.create_segment),
         web.get(segment, control_segments.get_segment),

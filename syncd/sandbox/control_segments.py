@@ -7,8 +7,10 @@ from aiohttp import web
 
 from .answers import RefusedError
 from .control import read, refuse, reply, stream_lines
-from .lifecycle import DOCUMENTED, UNUSABLE, Status
-from .membership import key_text, text_key
+from .lifecycle import DOCUMENTED, Status
+from .matching import Kind, audience, company_in, matched, slot_of, tallies
+from .membership import COMPANY, key_text, text_key
+from .population import population
 from .segments import TYPES, Segment
 from .world import WORLD, World
 
@@ -48,6 +50,22 @@ async def list_members(request: web.Request) -> web.StreamResponse:
     return await stream_lines(request, (key_text(key).encode() for key in keys), "text/plain; charset=utf-8")
 
 
+async def who(request: web.Request) -> web.Response:
+    """Whom LinkedIn finds behind a key of `/members`: nothing of this is ever said on the Rest API."""
+    world = request.app[WORLD]
+    try:
+        key = text_key(request.query.get("key", ""))
+    except ValueError as wrong:
+        raise refuse(str(wrong)) from wrong
+    kind: Kind = "COMPANY" if key[:1] == COMPANY else "USER"
+    tally = tallies(kind, world.rates)[slot_of(key)]
+    people = population(world.options.seed)
+    found = {"matched": bool(matched(tally)), "audience": audience(tally)}
+    if kind == "COMPANY":
+        return reply(found | {"company": company_in(slot_of(key))})
+    return reply(found | {"profile": people.profiles[people.pick(key)]})
+
+
 async def create_segment(request: web.Request) -> web.Response:
     world = request.app[WORLD]
     new = await read(request, ForeignSegment)
@@ -81,7 +99,7 @@ async def change_segment(request: web.Request) -> web.Response:
     segment.members.discard(removed)
     if change.source_segment_id is not None:
         segment.source_segment_id = change.source_segment_id
-    if change.campaign and segment.life.status in UNUSABLE:
+    if change.campaign and not segment.life.usable:
         raise refuse(f"a segment in status {segment.life.status} cannot be used in a campaign's targeting")
     if change.campaign is not None:
         world.segments.put_in_campaign(segment, used=change.campaign)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from .answers import NO_CONTENT, Answer, RefusedError, bad_request, created, error_body, json_answer, segment_limit
+from .answers import NO_CONTENT, Answer, RefusedError, bad_request, error_body, json_answer, segment_limit
 from .call import Call
 from .people import require_reader, require_scope, require_writer
 from .restli import page, read_body, read_patch
@@ -56,7 +56,7 @@ def create(world: World, call: Call) -> Answer:
     if new.access_policy is not None:
         world.journal.violate(call.entry, "read_only_field", "accessPolicy")
     world.journal.applied(call.entry)
-    return created(str(segment.id))
+    return world.created(str(segment.id))
 
 
 def _look_for_twins(world: World, call: Call, segment: Segment, siblings: list[Segment]) -> None:
@@ -126,7 +126,7 @@ def add_destination(world: World, call: Call) -> Answer:
     _check_destination(destination)
     segment.destinations.setdefault(destination.destination, world.clock.now())
     world.journal.applied(call.entry)
-    return created(destination.destination)
+    return world.created(destination.destination)
 
 
 def list_destinations(world: World, call: Call) -> Answer:

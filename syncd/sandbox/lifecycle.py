@@ -54,6 +54,11 @@ class Life:
     known: bool = False
     flawed: bool = False
 
+    @property
+    def usable(self) -> bool:
+        """Whether a campaign may target the segment (reference 002)."""
+        return self.status not in UNUSABLE
+
 
 def born(now: float) -> Life:
     return Life(

@@ -54,6 +54,18 @@ class SandboxOptions:
     upload_location: Literal["urn", "path"] = _told("urn", "how Location names an uploaded file")
     match_rate: float = _told(0.7, "share of people and companies that LinkedIn finds, for segments made from now on")
     opt_out_rate: float = _told(0.05, "share of the found who opted out of third-party data, likewise")
+    id_header: Literal["documented", "x-restli-id", "x-linkedin-id", "both"] = _told(
+        "documented", "which header of a create has the id"
+    )
+    template_id: Literal["number", "string"] = _told("number", "how the id of a template is written: 003 says both")
+    audience_insights: bool = _told(True, "whether the application is provisioned with the Audience Insights API")
+    media_planning: bool = _told(True, "whether the application is provisioned with the Media Planning API")
+    bad_criteria_status: Literal[422, 400] = _told(
+        422, "how bad criteria are refused: 000 and 004 say 422, 001 says 400"
+    )
+    single_point_metric: Literal["object", "list"] = _told("object", "how singlePointMetric is written: 004 says both")
+    metric_bounds: bool = _told(True, "whether points of a forecast have metricLower and metricUpper")
+    metadata_required: bool = _told(True, "whether insights need requestMetaData: 000 says yes, 001 no")
     segments_per_account: int = _told(1_000, "segments an ad account holds")
     max_body_bytes: int = _told(8 * 1024 * 1024, "bytes of a request body (413 above)")
     record: str | None = _told(None, "file that takes every streaming request with its elements", "", "FILE")

@@ -55,7 +55,7 @@ class Target:
         for opening in ("List(", "List%28"):
             if raw.startswith(opening):
                 inner = raw[len(opening) :].removesuffix(")").removesuffix("%29")
-                return [unquote_plus(item) for item in inner.split(",") if item]
+                return [unquote_plus(item).strip() for item in inner.split(",") if item]
         return [unquote_plus(raw)]
 
     def number(self, name: str, default: int) -> int:

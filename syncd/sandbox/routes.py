@@ -1,6 +1,6 @@
 """Which handler answers which Rest.li method of which resource: the index of the Rest API."""
 
-from . import accounts, dmp_segments, streaming, targeting, uploads
+from . import accounts, dmp_segments, insights, planning, streaming, targeting, templates, uploads
 from .answers import RefusedError
 from .call import Handler
 from .restli import Target
@@ -26,6 +26,18 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "adAccounts": {"FINDER": accounts.find_accounts},
     "adAccountUsers": {"FINDER": accounts.find_account_users},
     "adAccountUsers/*": {"GET": accounts.get_account_user},
+    "adTargetTemplates": {
+        "CREATE": templates.create,
+        "FINDER": templates.find,
+        "BATCH_DELETE": templates.batch_delete,
+    },
+    "adTargetTemplates/*": {
+        "GET": templates.get,
+        "PARTIAL_UPDATE": templates.update,
+        "DELETE": templates.delete,
+    },
+    "mediaPlanning": {"ACTION": planning.act},
+    "targetingAudienceInsights": {"ACTION": insights.act},
     "adTargetingFacets": {"GET": targeting.list_facets},
     "adTargetingEntities": {"FINDER": targeting.find_entities, "GET": targeting.find_entities},
 }
@@ -35,6 +47,9 @@ RESOURCES = {
     "adSegments": "ad_segments",
     "adAccounts": "accounts",
     "adAccountUsers": "accounts",
+    "targetingAudienceInsights": "insights",
+    "mediaPlanning": "planning",
+    "adTargetTemplates": "templates",
     "adTargetingFacets": "targeting",
     "adTargetingEntities": "targeting",
 }

@@ -17,6 +17,7 @@ TYPES = STREAMED | UPLOADED
 DEFAULT_RATES = Rates()
 
 FIRST_ID = 9_821_001
+AD_SEGMENTS_BELOW = 1_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Segment:
 
     @property
     def ad_segment_urn(self) -> str:
-        return f"urn:li:adSegment:{self.id - 1_000_000}"
+        return f"urn:li:adSegment:{self.id - AD_SEGMENTS_BELOW}"
 
 
 class Segments:
@@ -105,6 +106,12 @@ class Segments:
 
     def of_account(self, account: str) -> list[Segment]:
         return [segment for segment in self if segment.account == account]
+
+    def behind(self, ad_segment: str) -> Segment | None:
+        """The segment that campaigns target under this URN."""
+        number = ad_segment.removeprefix("urn:li:adSegment:")
+        segment = self._by_id.get(int(number) + AD_SEGMENTS_BELOW) if number.isdecimal() else None
+        return None if segment is None else self.refresh(segment)
 
     def delete(self, segment: Segment) -> None:
         del self._by_id[segment.id]

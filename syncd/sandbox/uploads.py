@@ -2,7 +2,7 @@
 
 import msgspec
 
-from .answers import Answer, bad_request, created, json_answer
+from .answers import Answer, bad_request, json_answer
 from .call import Call
 from .people import require_scope, require_writer
 from .restli import read_body
@@ -51,4 +51,4 @@ def attach(world: World, call: Call) -> Answer:
         flaw = f"the list holds no rows for a {segment.type}"
     world.segments.take_list(segment, media.list.keys, flaw)
     world.journal.applied(call.entry)
-    return created(str(world.shelf.given))
+    return world.created(str(world.shelf.given))
