@@ -22,6 +22,7 @@ from syncd.cli import (
     running,
     segments,
     templates,
+    upload,
 )
 from syncd.cli.demo import command as demo
 from syncd.cli.shell import Commands, Shell
@@ -58,6 +59,7 @@ for _command in (
     changes.changes,
     resyncs.resync,
     letters.letters,
+    upload.upload,
     facets.facets,
     entities.entities,
     insights.insights,

@@ -20,11 +20,18 @@ from syncd.operations.templates import TemplateReport, Templates
 from syncd.store.engine import Database
 
 _ACCOUNT_HELP: Final = "urn:li:sponsoredAccount:…; default: the only one of the configuration."
+
+
+def _targets(one: TemplateReport) -> str:
+    without = f" without {', '.join(one.exclude)}" if one.exclude else ""
+    return " and ".join("/".join(clause) for clause in one.include) + without
+
+
 _COLUMNS: Final = (
     Column("id", lambda one: one.id),
     Column("name", lambda one: one.name),
     Column("people", lambda one: one.members, number=True),
-    Column("targets", lambda one: _targets(one)),
+    Column("targets", _targets),
     Column("modified", lambda one: one.modified),
 )
 
@@ -193,11 +200,6 @@ def _lines(one: TemplateReport) -> list[tuple[str, object]]:
         *(("include" if number == 0 else "and", _clause(clause)) for number, clause in enumerate(one.include)),
         *((("exclude", _clause(one.exclude)),) if one.exclude else ()),
     ]
-
-
-def _targets(one: TemplateReport) -> str:
-    without = f" without {', '.join(one.exclude)}" if one.exclude else ""
-    return " and ".join("/".join(clause) for clause in one.include) + without
 
 
 def _clause(clause: Clause) -> str:
