@@ -118,8 +118,8 @@ class NothingToUpdate(NotThere):
 
 
 @dataclass(frozen=True, slots=True)
-class NothingToDelete(NotThere):
-    """404 Key not found (reference 003)."""
+class KeyNotFound(NotThere):
+    """404 Key not found: nothing to read or delete under that id (reference 003)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ _MISSING: Final = re.compile(r"Parameter '[^']{1,100}' is required")
 def _absence(answer: Answer) -> type[NotThere]:
     if answer.message.startswith("Cannot find entity to update"):
         return NothingToUpdate
-    return NothingToDelete if answer.message.startswith("Key not found") else NotThere
+    return KeyNotFound if answer.message.startswith("Key not found") else NotThere
 
 
 def _refusal(answer: Answer) -> type[Refused]:

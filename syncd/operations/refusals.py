@@ -9,10 +9,10 @@ from syncd.domain.outcome import (
     CreateOnly,
     Failure,
     InvalidRequest,
+    KeyNotFound,
     Misconfigured,
     NoRole,
     NotAllowed,
-    NothingToDelete,
     NothingToUpdate,
     NotProvisioned,
     NotThere,
@@ -78,8 +78,8 @@ def _absent(failure: NotThere) -> str:
     match failure:
         case NothingToUpdate():
             return "there is nothing to update"
-        case NothingToDelete():
-            return "there is nothing to delete"
+        case KeyNotFound():
+            return "nothing has that id"
         case _:
             return "LinkedIn does not know it"
 

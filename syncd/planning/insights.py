@@ -37,13 +37,12 @@ class Insights:
     most_age: float = KEPT
 
     async def ask(self, question: Question) -> Answered | Failure:
-        """What LinkedIn says now, or said not long ago. Raises Transient."""
+        """What LinkedIn says now, or said not long ago of an audience that was large enough. Raises Transient."""
         digest = sha256(msgspec.json.encode(question, order="deterministic")).hexdigest()
         async with self.database.read() as connection:
             known = await rows.cached(connection, self.segment_id, digest, self.most_age)
-        if known is not None:
-            text, at = known
-            return Answered(insight=msgspec.json.decode(text, type=Insight), at=at)
+        if known is not None and (before := msgspec.json.decode(known[0], type=Insight)).total:
+            return Answered(insight=before, at=known[1])
         found = await self.caller.ask(lambda transport, token: insights.ask(transport, token=token, question=question))
         if not isinstance(found, Insight):
             return found
