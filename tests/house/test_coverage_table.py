@@ -12,7 +12,7 @@ from syncd.cli.commands import syncd
 
 ROOT = Path(__file__).parents[2]
 PLUMBING = {"answers", "batchdelete", "caller", "criteria", "guard", "pacing", "paging", "tokenfiles", "transport"}
-PLUMBING |= {"wire", "words", "__init__"}
+PLUMBING |= {"resources", "wire", "words", "__init__"}
 """Modules that serve the others; the rest of them are resources, or sign-in."""
 
 
