@@ -47,6 +47,7 @@ _SEGMENT: Final = (
     segments.c.input_count,
     segments.c.matched_count,
     segments.c.audience_size,
+    segments.c.takes_lists,
 )
 
 
