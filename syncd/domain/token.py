@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,3 +17,13 @@ class Tokens:
     refresh: str | None = field(default=None, repr=False)
     refresh_ends: float | None = None
     source: str = field(default="", repr=False)
+
+
+MILESTONES: Final = (7, 14, 30, 60)
+"""Days before a token's end at which it is warned of."""
+
+
+def milestone(ends: float, now: float) -> int | None:
+    """The last milestone that was passed, 0 for a token that has ended; None while its end is far."""
+    left = (ends - now) / 86_400.0
+    return 0 if left <= 0 else next((days for days in MILESTONES if left <= days), None)

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from syncd.domain.outcome import NotAllowed, Sunset, TokenRefused, Unclear
+from syncd.domain.version import sunset
 from syncd.errors import Rejected, SyncdError
 from syncd.linkedin import accounts
 from syncd.linkedin.accounts import Role
 from syncd.linkedin.caller import Caller
-from syncd.observe.metrics import sunset
 from syncd.operations import voices
 from syncd.operations.members import days_left
 from syncd.operations.moments import moment

@@ -18,6 +18,7 @@ from syncd.store.tables import (
     dead_letters,
     epoch,
     ledger,
+    looks,
     members,
     now,
     reassertions,
@@ -244,7 +245,7 @@ async def observe(
 
 async def forget(connection: AsyncConnection, segment_id: int) -> None:
     """Deletes a segment and everything about it but what stands in the outbox."""
-    for table in (batches, ledger, subjects, dead_letters, reassertions, transitions):
+    for table in (batches, ledger, subjects, dead_letters, reassertions, transitions, looks):
         await connection.execute(delete(table).where(table.c.segment_id == segment_id))
     await connection.execute(delete(segments).where(segments.c.id == segment_id))
 
