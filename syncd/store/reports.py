@@ -47,6 +47,8 @@ _SEGMENT: Final = (
     segments.c.input_count,
     segments.c.matched_count,
     segments.c.audience_size,
+    epoch(segments.c.bound_at).label("bound_at"),
+    epoch(now()).label("moment"),
 )
 
 
