@@ -104,8 +104,10 @@ class Ownership:
         return lambda connection: leases.take(connection, member, self.replica, hold)
 
     async def _taken(self, most: int) -> list[MemberKey]:
+        """Free members; one whose work under a lost lease has not ended here yet has to wait."""
         async with self._tools.database.read() as connection:
-            return (await leases.free(connection, self.members))[:most]
+            found = await leases.free(connection, self.members)
+        return [member for member in found if member not in self._held][:most]
 
     async def _renew(self) -> int:
         """Renews what is held and ends what is not ours any more; how many members this replica should hold."""

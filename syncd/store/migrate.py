@@ -6,6 +6,7 @@ code is fine as long as it says that it still works for it.
 
 from __future__ import annotations
 
+import asyncio
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,10 @@ NEEDED: Final = 2
 """The schema version this code needs; the newest migration leaves at least this one behind."""
 _LOCK: Final = 0x73796E6364
 """Advisory lock of the one migrator ("syncd")."""
+_TRIES: Final = 120
+_PAUSE: Final = 0.5
+_LOCKED: Final = "55P03"
+"""SQLSTATE of a lock that did not come in time."""
 _NOT_ALLOWED: Final = "42501"
 _NOT_THERE: Final = frozenset({"42P01", "3F000"})
 """SQLSTATEs of a table and a schema that do not exist."""
@@ -43,14 +48,30 @@ async def upgrade(url: str) -> None:
             if database.is_postgresql:
                 await connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
                 await connection.execute(text("create schema if not exists syncd"))
-                await connection.execute(text("set lock_timeout = '5s'"))
+                await connection.execute(text("set lock_timeout = '1s'"))
                 await connection.commit()
-            await unbroken(connection.run_sync(_run))
+            await unbroken(_patiently(connection))
             await connection.commit()
             if database.is_postgresql:
                 await connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
     finally:
         await database.close()
+
+
+async def _patiently(connection: AsyncConnection) -> None:
+    """Runs what is missing. Whoever writes waits behind a lock that a migration waits for, so it gives up after a second
+    and tries again a little later.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            await connection.run_sync(_run)
+        except DBAPIError as error:
+            if sqlstate(error) != _LOCKED or not left:
+                raise
+            await connection.rollback()
+            await asyncio.sleep(_PAUSE)
+        else:
+            return
 
 
 def _run(connection: object) -> None:

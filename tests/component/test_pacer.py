@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import selectors
-from bisect import bisect_right
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,36 +19,10 @@ from hypothesis import strategies as st
 
 from syncd.domain.quota import quota
 from syncd.linkedin.pacing import Pacer
+from tests.component.virtual import VirtualLoop, fullest_window
 
 HOLD = 30.0
 TTL = 15.0
-WINDOW = 60.0
-
-
-class _Hurried(selectors.DefaultSelector):
-    """Never waits: time jumps to the next timer instead."""
-
-    loop: VirtualLoop | None = None
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise RuntimeError("everything waits and nothing will ever happen")
-        assert self.loop is not None
-        self.loop.now += max(timeout, 1e-7)  # no clock stands still: who computes a moment by floats may come too early
-        return super().select(0)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop with a clock of its own."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        selector = _Hurried()
-        super().__init__(selector)
-        selector.loop = self
-
-    def time(self) -> float:
-        return self.now
 
 
 def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, None]]) -> None:
@@ -105,12 +77,6 @@ class Traffic:
     async def finished(self) -> None:
         while self.tasks:
             await asyncio.wait(self.tasks)
-
-
-def fullest_window(arrivals: list[float]) -> int:
-    """Most arrivals in any half-open window of 60 seconds."""
-    ordered = sorted(arrivals)
-    return max((place - bisect_right(ordered, moment - WINDOW) + 1 for place, moment in enumerate(ordered)), default=0)
 
 
 def stalled_together(loop: VirtualLoop, period: float, dice: random.Random) -> Callable[[], tuple[float, bool]]:

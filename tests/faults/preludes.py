@@ -91,37 +91,39 @@ def _crash(owner, name, when):
     setattr(owner, name, wrapped)
 """
 
-CRASH_POINTS: dict[str, tuple[str, str, str]] = {
-    "intake counted, nothing taken": ("syncd.pipeline.intake:_take", "", "before"),
-    "rows taken, in the transaction": ("syncd.store.outbox:take", "", "after"),
-    "batch written, in the transaction": ("syncd.store.intakes:ended", "", "after"),
-    "batch stored": ("syncd.pipeline.lanes:Lane.add", "", "before"),
-    "before the request": ("syncd.pipeline.deliver:_sent", "", "before"),
-    "after the answer": ("syncd.pipeline.deliver:_sent", "", "after"),
-    "ledger written, in the transaction": ("syncd.store.ledger:record", "", "after"),
-    "batch settled, in the transaction": ("syncd.store.batches:settle", "", "after"),
-    "settlement committed": ("syncd.pipeline.settle:record", "", "after"),
-    "reaction written": ("syncd.pipeline.react:react", "", "after"),
-    "re-assertion taken, in the transaction": ("syncd.store.letters:done", "", "after"),
-    "re-assertion stored": ("syncd.pipeline.resend:reassert", "", "after"),
-    "creation intended": ("syncd.linkedin.segments:create", "", "before"),
-    "created, id not stored": ("syncd.linkedin.segments:create", "", "after"),
-    "id stored, in the transaction": ("syncd.store.segments:bind", "", "after"),
-    "token refreshed, not stored": ("syncd.store.tokens:SealedTokens.save", "", "before"),
-    "token stored": ("syncd.store.tokens:SealedTokens.save", "", "after"),
-    "lease taken, in the transaction": ("syncd.store.leases:take", "", "after"),
-    "lease taken": ("syncd.pipeline.own:Ownership._begin", "", "before"),
-    "lease renewed, in the transaction": ("syncd.store.leases:renew", "", "after"),
-    "lease given back, in the transaction": ("syncd.store.leases:give_back", "", "after"),
-    "replica gone": ("syncd.store.leases:depart", "", "after"),
-    "pruning, in the transaction": ("syncd.store.source:prune", "", "after"),
-    "declaring, in the transaction": ("syncd.store.segments:declare", "", "after"),
+CRASH_POINTS: dict[str, tuple[str, str]] = {
+    "intake counted, nothing taken": ("syncd.pipeline.intake:_take", "before"),
+    "rows taken, in the transaction": ("syncd.store.outbox:take", "after"),
+    "batch written, in the transaction": ("syncd.store.intakes:ended", "after"),
+    "batch stored": ("syncd.pipeline.lanes:Lane.add", "before"),
+    "before the request": ("syncd.pipeline.deliver:_sent", "before"),
+    "after the answer": ("syncd.pipeline.deliver:_sent", "after"),
+    "ledger written, in the transaction": ("syncd.store.ledger:record", "after"),
+    "batch settled, in the transaction": ("syncd.store.batches:settle", "after"),
+    "settlement committed": ("syncd.pipeline.settle:record", "after"),
+    "reaction written": ("syncd.pipeline.react:react", "after"),
+    "re-assertion taken, in the transaction": ("syncd.store.letters:done", "after"),
+    "re-assertion stored": ("syncd.pipeline.resend:reassert", "after"),
+    "creation intended": ("syncd.linkedin.segments:create", "before"),
+    "created, id not stored": ("syncd.linkedin.segments:create", "after"),
+    "id stored, in the transaction": ("syncd.store.segments:bind", "after"),
+    "token refreshed, not stored": ("syncd.store.tokens:SealedTokens.save", "before"),
+    "token stored": ("syncd.store.tokens:SealedTokens.save", "after"),
+    "lease taken, in the transaction": ("syncd.store.leases:take", "after"),
+    "lease taken": ("syncd.pipeline.own:Ownership._begin", "before"),
+    "lease renewed, in the transaction": ("syncd.store.leases:renew", "after"),
+    "lease given back, in the transaction": ("syncd.store.leases:give_back", "after"),
+    "replica gone": ("syncd.store.leases:depart", "after"),
+    "replay promised, in the transaction": ("syncd.store.letters:replay", "after"),
+    "replayed batch written, in the transaction": ("syncd.pipeline.resend:_write", "after"),
+    "pruning, in the transaction": ("syncd.store.source:prune", "after"),
+    "declaring, in the transaction": ("syncd.store.segments:declare", "after"),
 }
 
 
 def crash(point: str) -> str:
     """The prelude that kills the daemon at the point's CRASH_NTH hit."""
-    path, _, when = CRASH_POINTS[point]
+    path, when = CRASH_POINTS[point]
     module, _, name = path.partition(":")
     owner, _, attribute = name.rpartition(".")
     target = f"_module.{owner}" if owner else "_module"

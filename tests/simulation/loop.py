@@ -21,12 +21,15 @@ _ROUND: Final = 1e-6
 
 
 class Process:
-    """What the kernel knows of a daemon. `fuse` counts callbacks until it is killed."""
+    """What the kernel knows of a daemon. `fuse` counts callbacks until it is killed; `skew` is how far its wall clock is
+    off, in seconds.
+    """
 
     def __init__(self, name: str, died: Callable[[Process], None]) -> None:
         self.name = name
         self.state = ALIVE
         self.fuse: int | None = None
+        self.skew = 0.0
         self.tasks: list[Task] = []
         self.connections: list[Any] = []
         self._stopped: list[asyncio.Handle] = []

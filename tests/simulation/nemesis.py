@@ -47,6 +47,8 @@ class Nemesis:
         if dice.random() < 0.2:
             self.means.append(self._tokens)
         if dice.random() < 0.3:
+            self.means.append(self._clock)
+        if dice.random() < 0.3:
             disk.slow = dice.choice([0.01, 0.05])
         if dice.random() < 0.2:
             weather.poisons = dice.choice([0.01, 0.05])
@@ -73,6 +75,7 @@ class Nemesis:
             await asyncio.wait(self._tasks)
         for replica in self.replicas:
             replica.process.fuse = None
+            replica.process.skew = 0.0
             if not replica.is_running:
                 replica.start()
         self.told("nemesis", "healed")
@@ -145,6 +148,12 @@ class Nemesis:
         self.disk.trouble = self.dice.choice([0.02, 0.1, 0.5])
         self.told("nemesis", "database_trouble")
         self._spawn(lambda: setattr(self.disk, "trouble", 0.0), self.dice.choice([1.0, 10.0, 30.0]))
+
+    def _clock(self) -> None:
+        """The wall clock of one replica jumps; its monotonic clock and the database's do not."""
+        if replica := self._some():
+            replica.process.skew = self.dice.choice([-86_400.0, -3_600.0, 0.0, 3_600.0, 86_400.0])
+            self.told("nemesis", "clock_jump")
 
     def _weather(self) -> None:
         name = self.dice.choice([*self.regimes, "calm"])

@@ -34,7 +34,7 @@ from syncd.service import Daemon
 from syncd.settings import Settings
 from tests.simulation import adapter
 from tests.simulation.linkedin import ScriptedTransport, World
-from tests.simulation.loop import ALIVE, DEAD, Process, VirtualLoop, inside
+from tests.simulation.loop import ALIVE, DEAD, PROCESS, Process, VirtualLoop, inside
 from tests.simulation.sqlite import Disk
 
 Told = Callable[[str, object], None]
@@ -70,11 +70,16 @@ class _Named(Daemon):
 @contextmanager
 def in_place(loop: VirtualLoop, disk: Disk, world: World, dice: random.Random, cut: int) -> Iterator[None]:
     """Everything that measures time, throws dice or leaves the process is replaced; `cut` is the size of a batch."""
-    clock = SimpleNamespace(monotonic=loop.time, time=disk.now)
-    ScriptedTransport.world = world
+
+    def wall() -> float:
+        process = PROCESS.get()
+        return disk.now() + (process.skew if process is not None else 0.0)
 
     def tokens(**given: Any) -> TokenSource:
-        return TokenSource(**{**given, "wall": disk.now, "dice": dice.random})
+        return TokenSource(**{**given, "wall": wall, "dice": dice.random})
+
+    clock = SimpleNamespace(monotonic=loop.time, time=wall)
+    ScriptedTransport.world = world
 
     others = {
         "time": clock,
