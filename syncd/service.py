@@ -287,12 +287,12 @@ class Daemon:
             instance=self._settings.instance,
             source_platform=self._settings.linkedin.source_platform or "",
             request_timeout=self._tools.request_timeout,
-            is_idle=lambda segment: member.roads[segment.resource].put(segment).is_idle,
+            is_idle=lambda segment: segment.takes_lists or member.roads[segment.resource].put(segment).is_idle,
         )
 
         async def provision() -> None:
             async with self.database.read() as connection:
-                bindings, _ = await segments.of_members(connection, [member.key])
+                bindings, _ = await segments.of_members(connection, [member.key], lists=True)
             wanting = [binding for binding in bindings if binding.order or binding.segment.dmp_id is None]
             for binding in wanting:
                 if member.trusts(time.monotonic()):
@@ -317,7 +317,7 @@ class Daemon:
         async def track() -> None:
             nonlocal told
             async with self.database.read() as connection:
-                bindings, moment = await segments.of_members(connection, [member.key])
+                bindings, moment = await segments.of_members(connection, [member.key], lists=True)
             failure = await tracker.follow([binding.segment for binding in bindings], moment)
             await refresh.refresh(member, self._tools)
             await self._looked(member, failure)

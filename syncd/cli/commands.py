@@ -7,7 +7,23 @@ from pathlib import Path
 import click
 
 from syncd import __version__
-from syncd.cli import changes, checking, feeding, importing, letters, members, resyncs, running, segments
+from syncd.cli import (
+    changes,
+    checking,
+    entities,
+    facets,
+    feeding,
+    forecast,
+    importing,
+    insights,
+    letters,
+    members,
+    resyncs,
+    running,
+    segments,
+    templates,
+    upload,
+)
 from syncd.cli.demo import command as demo
 from syncd.cli.shell import Commands, Shell
 
@@ -43,5 +59,11 @@ for _command in (
     changes.changes,
     resyncs.resync,
     letters.letters,
+    upload.upload,
+    facets.facets,
+    entities.entities,
+    insights.insights,
+    forecast.forecast,
+    templates.templates,
 ):
     syncd.add_command(_command)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from syncd.cli.progress import progress
 from syncd.cli.shell import Shell
 from syncd.cli.showing import as_program, json_option
 from syncd.domain.change import Action
 from syncd.errors import Rejected
-from syncd.operations import importfiles, importing
+from syncd.operations import importing
 from syncd.operations.importing import Order, Survey
 from syncd.store.engine import Database
 
@@ -80,7 +76,7 @@ async def _imported(database: Database, shell: Shell, order: Order, *, skip_reje
     size = order.path.stat().st_size
     with order.path.open("rb") as file:
         importer = await importing.importer(database, shell.settings, order, file)
-        with _progress("checking", size) as step:
+        with progress("checking", size) as step:
             survey = importer.survey(step)
         if survey.rejected:
             _list_rejects(survey)
@@ -89,7 +85,7 @@ async def _imported(database: Database, shell: Shell, order: Order, *, skip_reje
                     f"nothing was imported: {survey.rejected:,} of {survey.rejected + survey.rows:,} lines cannot be sent "
                     "(--skip-rejects imports the others)"
                 )
-        with _progress("importing", size) as step:
+        with progress("importing", size) as step:
             return survey, await importer.write(database, survey, step)
 
 
@@ -99,18 +95,6 @@ def _list_rejects(survey: Survey) -> None:
     if survey.rejected > _SHOWN:
         counted = ", ".join(f"{reason} {count:,}" for reason, count in survey.reasons.most_common())
         click.echo(f"… and {survey.rejected - _SHOWN:,} more; in all: {counted}", err=True)
-
-
-@contextmanager
-def _progress(what: str, size: int) -> Iterator[importfiles.Progress]:
-    """A bar on a terminal, silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _done: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=size)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -33,7 +33,7 @@ class Fate(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A complete HTTP answer. `message` and `code` are LinkedIn's own words, empty where the body had none;
-    `retry_after` is in seconds.
+    `retry_after` is in seconds; `created_id` and `location` are what a creation says of what it made.
     """
 
     status: int
@@ -44,6 +44,7 @@ class Answer:
     uuid: str = ""
     body: bytes = field(default=b"", repr=False)
     created_id: str = ""
+    location: str = ""
 
     @property
     def words(self) -> str:
@@ -74,6 +75,7 @@ class Throttled:
     scope: Scope
     retry_after: float | None
     words: str
+    uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class TokenRefused:
     """401: the access token is not (or not yet) good."""
 
     words: str
+    uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,17 @@ class NotAllowed:
     """403: the application or the member may not do this."""
 
     words: str
+    uuid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotProvisioned(NotAllowed):
+    """403 ACCESS_DENIED: the application lacks the API's product or the token its scope (references 000, 004)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoRole(NotAllowed):
+    """403 USER_NOT_AUTHORIZED: the member's role in the ad account does not suffice (references 000, 004)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,17 @@ class NotThere:
     """404: not yet visible, or deleted."""
 
     words: str
+    uuid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToUpdate(NotThere):
+    """404 Cannot find entity to update (reference 003)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNotFound(NotThere):
+    """404 Key not found: nothing to read or delete under that id (reference 003)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +127,7 @@ class Conflict:
     """409: a concurrent change; the same again later."""
 
     words: str
+    uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +137,22 @@ class Refused:
     status: int
     words: str
     too_large: bool = False
+    uuid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterMissing(Refused):
+    """400 Parameter '…' is required (reference 003)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOnly(Refused):
+    """422 CreateOnly field present in a partial_update request (reference 003)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidRequest(Refused):
+    """422 FAILED_VALIDATION_CONDITION: structure, required fields, criteria (references 000, 004)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +160,7 @@ class Misconfigured:
     """An error about the call: park, never bisect."""
 
     words: str
+    uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +168,7 @@ class Sunset:
     """426: the API version is not served any more."""
 
     words: str
+    uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +178,11 @@ class Unclear:
     words: str
     lingering: bool
     uuid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFailed(Unclear):
+    """500 INTERNAL_SERVER_ERROR: LinkedIn's own fault, and it says so (references 000, 004)."""
 
 
 Failure = Throttled | TokenRefused | NotAllowed | NotThere | Conflict | Refused | Misconfigured | Sunset | Unclear
@@ -159,30 +208,56 @@ _ANOTHER_TIME: Final = frozenset({401, 403, 408, 409, 423, 425, 429})
 
 
 def meaning(answer: Answer) -> Failure:
-    """What an answer that is not a success asks of the caller (`linkedin-api.md` §1, second table)."""
+    """What an answer that is not a success asks of the caller (`linkedin-api.md` §1, second table). A row of a
+    reference's own table is a kind of its own, which whoever does not care takes for what it is a kind of.
+    """
+    words, uuid = answer.words, answer.uuid
     match answer.status:
         case 429:
-            return Throttled(_scope(answer), answer.retry_after, answer.words)
+            return Throttled(_scope(answer), answer.retry_after, words, uuid)
         case 401:
-            return TokenRefused(answer.words)
+            return TokenRefused(words, uuid)
         case 403:
-            return NotAllowed(answer.words)
+            return _FORBIDDEN.get(answer.code, NotAllowed)(words, uuid)
         case 404:
-            return NotThere(answer.words)
+            return _absence(answer)(words, uuid)
         case 409:
-            return Conflict(answer.words)
+            return Conflict(words, uuid)
         case 426:
-            return Sunset(answer.words)
+            return Sunset(words, uuid)
         case 413:
-            return Refused(answer.status, answer.words, too_large=True)
+            return Refused(answer.status, words, too_large=True, uuid=uuid)
         case 400 | 422:
             if answer.code in _ABOUT_THE_CALL or _ABOUT_THE_SEGMENT.search(answer.message):
-                return Misconfigured(answer.words)
-            return Refused(answer.status, answer.words)
+                return Misconfigured(words, uuid)
+            return _refusal(answer)(answer.status, words, uuid=uuid)
         case 405 | 406 | 410 | 411 | 414 | 415:
-            return Misconfigured(answer.words)
+            return Misconfigured(words, uuid)
+        case 500 if answer.code == _SERVER_ERROR:
+            return ServerFailed(words, lingering=False, uuid=uuid)
         case status:
-            return Unclear(answer.words, lingering=status in _GATEWAY, uuid=answer.uuid)
+            return Unclear(words, lingering=status in _GATEWAY, uuid=uuid)
+
+
+_FORBIDDEN: Final = {"ACCESS_DENIED": NotProvisioned, "USER_NOT_AUTHORIZED": NoRole}
+_SERVER_ERROR: Final = "INTERNAL_SERVER_ERROR"
+_INVALID: Final = "FAILED_VALIDATION_CONDITION"
+_MISSING: Final = re.compile(r"Parameter '[^']{1,100}' is required")
+
+
+def _absence(answer: Answer) -> type[NotThere]:
+    if answer.message.startswith("Cannot find entity to update"):
+        return NothingToUpdate
+    return KeyNotFound if answer.message.startswith("Key not found") else NotThere
+
+
+def _refusal(answer: Answer) -> type[Refused]:
+    """Codes may be absent, and a message may stand where another page has the code: both are read."""
+    if _MISSING.search(answer.message):
+        return ParameterMissing
+    if "CreateOnly field present" in answer.message:
+        return CreateOnly
+    return InvalidRequest if _INVALID in (answer.code, answer.message) else Refused
 
 
 def element_fate(status: int) -> Fate:

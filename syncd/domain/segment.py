@@ -85,7 +85,9 @@ class MemberParking(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """What the road needs to know of a segment. Times are seconds since 1970 by the database's clock."""
+    """What the road needs to know of a segment. Times are seconds since 1970 by the database's clock. One that
+    `takes_lists` is filled by uploads only (reference 002): nothing is ever streamed to it.
+    """
 
     id: int
     key: SegmentKey
@@ -104,6 +106,7 @@ class Segment:
     status_seen_at: float | None = None
     status_since: float | None = None
     audience_size: int | None = None
+    takes_lists: bool = False
 
     @property
     def resource(self) -> str:

@@ -4,7 +4,7 @@ the member is not ours any more.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
 
 from syncd.domain.outcome import Failure, Throttled, TokenRefused, Unclear
@@ -59,6 +59,29 @@ class Caller:
                 return TokenRefused(verdict.words)
             await self._sleep(verdict.wait)
         return Unclear(words, lingering=False)
+
+    async def gather(self, listing: Callable[[Transport, str], AsyncIterator[list[T] | Failure]]) -> list[T] | Failure:
+        """Everything a finder lists, a paced request a page; a page that fails ends it, a refused token begins it anew."""
+        found: list[T] = []
+        pages: AsyncIterator[list[T] | Failure] | None = None
+
+        async def page(transport: Transport, token: str) -> list[T] | Failure | None:
+            nonlocal pages
+            if pages is None:
+                found.clear()
+                pages = listing(transport, token)
+            got = await anext(pages, None)
+            if got is not None and not isinstance(got, list):
+                pages = None
+            return got
+
+        while True:
+            answer = await self.ask(page)
+            if answer is None:
+                return found
+            if not isinstance(answer, list):
+                return answer
+            found += answer
 
     async def _paced(self, request: Callable[[Transport, str], Awaitable[T | Failure]], token: str) -> T | Failure:
         await self._pacer.admit()

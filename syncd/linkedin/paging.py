@@ -11,6 +11,7 @@ import msgspec
 from yarl import URL
 
 from syncd.domain.outcome import Answer, Failure, Unclear, meaning
+from syncd.linkedin.answers import malformed
 from syncd.linkedin.transport import Transport
 from syncd.linkedin.words import LENIENT
 
@@ -48,7 +49,8 @@ async def pages(
     """
     start = 0
     for _ in range(_MOST_PAGES):
-        answer = await transport.call("GET", path, token=token, query=f"{query}&start={start}&count={COUNT}")
+        asked = "&".join(part for part in (query, f"start={start}", f"count={COUNT}") if part)
+        answer = await transport.call("GET", path, token=token, query=asked)
         if not isinstance(answer, Answer):
             yield answer
             return
@@ -67,11 +69,6 @@ async def pages(
             return
         start = following
     yield Unclear(f"more than {_MOST_PAGES} pages", lingering=False)
-
-
-def malformed(answer: Answer) -> Unclear:
-    """A success whose body or headers lack what was asked for."""
-    return Unclear(f"{answer.status} without what was asked for", lingering=False, uuid=answer.uuid)
 
 
 def _following(page: _Elements, start: int, base_url: str, path: str) -> int | None:

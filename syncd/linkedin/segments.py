@@ -1,18 +1,20 @@
-"""DMP segments: find, read, create, delete (`linkedin-api.md` §3; reference 002)."""
+"""DMP segments: find, read, create, rename, delete (`linkedin-api.md` §3; reference 002)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
-from syncd.domain.outcome import Answer, Failure, Unclear, meaning
-from syncd.linkedin.paging import malformed, pages
+from syncd.domain.outcome import Failure, Unclear
+from syncd.linkedin import batchdelete
+from syncd.linkedin.answers import created, decoded, failed, is_id
+from syncd.linkedin.batchdelete import Deletions
+from syncd.linkedin.paging import pages
 from syncd.linkedin.transport import Transport
-from syncd.linkedin.words import LENIENT
 
 _PATH: Final = "/dmpSegments"
 _LINKEDIN: Final = "LINKEDIN"
@@ -99,15 +101,12 @@ def of_account(transport: Transport, *, token: str, account: str) -> AsyncIterat
 
 async def get(transport: Transport, *, token: str, dmp_id: int) -> DmpSegment | Failure:
     answer = await transport.call("GET", f"{_PATH}/{dmp_id}", token=token)
-    if isinstance(answer, Unclear):
-        return answer
-    if not 200 <= answer.status < 300:
-        return meaning(answer)
-    try:
-        segment = _segment(msgspec.json.decode(answer.body, type=_Segment))
-    except LENIENT:
-        return malformed(answer)
-    return segment if segment.id == dmp_id else malformed(answer)
+    raw = decoded(answer, _Segment)
+    if not isinstance(raw, _Segment):
+        return raw
+    if str(raw.id) != str(dmp_id):
+        return Unclear("success with another segment than the one asked for", lingering=False)
+    return _segment(raw)
 
 
 async def create(transport: Transport, *, token: str, segment: NewSegment) -> int | Failure:
@@ -120,20 +119,27 @@ async def create(transport: Transport, *, token: str, segment: NewSegment) -> in
         "type": str(segment.kind).upper(),
         "destinations": [{"destination": name} for name in segment.destinations],
     }
-    answer = await transport.call("POST", _PATH, token=token, body=msgspec.json.encode(body))
-    if isinstance(answer, Unclear):
-        return answer
-    if not 200 <= answer.status < 300:
-        return meaning(answer)
-    return int(answer.created_id) if _is_id(answer.created_id) else malformed(answer)
+    made = created(await transport.call("POST", _PATH, token=token, body=msgspec.json.encode(body)))
+    if not isinstance(made, str):
+        return made
+    return int(made) if is_id(made) else Unclear("success with a segment that has no number for an id", lingering=False)
+
+
+async def rename(transport: Transport, *, token: str, dmp_id: int, name: str) -> Failure | None:
+    """Gives the segment another name; names need not be unique."""
+    body = msgspec.json.encode({"patch": {"$set": {"name": name}}})
+    path = f"{_PATH}/{dmp_id}"
+    return failed(await transport.call("POST", path, token=token, body=body, restli_method="PARTIAL_UPDATE"))
 
 
 async def delete(transport: Transport, *, token: str, dmp_id: int) -> Failure | None:
     """Deletes the segment and all that was sent to it; one that is gone already answers `NotThere`."""
-    answer = await transport.call("DELETE", f"{_PATH}/{dmp_id}", token=token)
-    if isinstance(answer, Answer):
-        return None if 200 <= answer.status < 300 else meaning(answer)
-    return answer
+    return failed(await transport.call("DELETE", f"{_PATH}/{dmp_id}", token=token))
+
+
+async def delete_all(transport: Transport, *, token: str, dmp_ids: Collection[int]) -> Deletions | Failure:
+    """Deletes several segments in one call, which says of each what became of it."""
+    return await batchdelete.delete(transport, token=token, path=_PATH, ids=[str(one) for one in dmp_ids])
 
 
 async def _listed(transport: Transport, token: str, query: str) -> AsyncIterator[tuple[DmpSegment, ...] | Failure]:
@@ -153,12 +159,8 @@ def _of(account: str) -> str:
     return f"q=account&account={quote(account, safe='')}"
 
 
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 18
-
-
 def _segment(raw: _Segment) -> DmpSegment:
-    if not _is_id(str(raw.id)):
+    if not is_id(str(raw.id)):
         raise ValueError("no id")
     destinations = raw.destinations or []
     served = next((one for one in destinations if one.destination == _LINKEDIN), _Destination())

@@ -38,6 +38,7 @@ _SMALL: Final = 64 * 1024
 _LONGEST_QUERY: Final = 4096
 _LONGEST_URL: Final = 8192
 _SAY_WHAT: Final = frozenset({400, 422})
+_UPLOADS_PATIENCE: Final = 10
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -123,6 +124,18 @@ class Transport:
             method, query, body = "POST", "", query.encode()
         return await self._exchange(method, f"{url}?{query}" if query else url, headers, body, (token,))
 
+    async def put(self, url: str, *, token: str, content_type: str, body: bytes) -> Answer | Unclear:
+        """A file POSTed to a URL that LinkedIn named. It goes nowhere but to a permitted host, with the token and the
+        kind of file as its only headers, and has ten times as long as another request.
+        """
+        if not is_token(token):
+            return Unclear("the token cannot stand in a header", lingering=False)
+        if not _is_permitted(self.endpoint, url):
+            return Unclear("the upload URL is not https to a permitted host; nothing was sent there", lingering=False)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type}
+        timeout = aiohttp.ClientTimeout(total=self.endpoint.request_timeout * _UPLOADS_PATIENCE)
+        return await self._exchange("POST", url, headers, body, (token, url), cap=_SMALL, timeout=timeout)
+
     async def form(self, url: str, fields: Mapping[str, str]) -> Answer | Unclear:
         """A form-encoded POST to the OAuth URL; its fields are secrets and are scrubbed from the answer's words."""
         if not url.startswith(self.endpoint.oauth_url.rstrip("/") + "/"):
@@ -131,7 +144,7 @@ class Transport:
         secrets = tuple(value for name, value in fields.items() if name != "grant_type")
         return await self._exchange("POST", url, headers, urlencode(fields).encode(), secrets, cap=_SMALL)
 
-    async def _exchange(
+    async def _exchange(  # noqa: PLR0913 - the parts of a request
         self,
         method: str,
         url: str,
@@ -140,6 +153,7 @@ class Transport:
         secrets: tuple[str, ...],
         *,
         cap: int | None = None,
+        timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109 - aiohttp's own, for one request
     ) -> Answer | Unclear:
         if self._session is None:
             raise Fatal("the transport is not open")
@@ -158,6 +172,7 @@ class Transport:
                 allow_redirects=False,
                 proxy=self._proxy,
                 trace_request_ctx=trip,
+                timeout=timeout or self._session.timeout,
             )
             return await self._read(response, secrets, self._cap if cap is None else cap)
         except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
@@ -188,14 +203,32 @@ class Transport:
         return complete(status, response.headers, body or b"", secrets=secrets, now=self._wall())
 
 
+_RESOURCES: Final = {
+    "users": "users",
+    "companies": "companies",
+    "accessToken": "oauth",
+    "dmpSegments": "segments",
+    "listUploads": "uploads",
+    "ambry": "uploads",
+    "adTargetingFacets": "targeting",
+    "adTargetingEntities": "targeting",
+    "targetingAudienceInsights": "insights",
+    "adTargetTemplates": "templates",
+    "mediaPlanning": "forecasts",
+}
+
+
 def _resource(url: str) -> str:
-    """The name under which limits and metrics count a call."""
+    """The name under which limits and metrics count a call: the last word of its path that is one."""
     parts = url.partition("?")[0].rstrip("/").split("/")
-    if parts[-1] in {"users", "companies"}:
-        return parts[-1]
-    if parts[-1] == "accessToken":
-        return "oauth"
-    return "segments" if "dmpSegments" in parts[-2:] else "accounts"
+    return next((_RESOURCES[part] for part in reversed(parts) if part in _RESOURCES), "accounts")
+
+
+def _is_permitted(endpoint: Endpoint, url: str) -> bool:
+    try:
+        return endpoint.permits(URL(url, encoded=True))
+    except ValueError:
+        return False
 
 
 async def _capped(response: aiohttp.ClientResponse, cap: int) -> bytes | None:

@@ -30,6 +30,7 @@ _DEVICE: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 _OPAQUE: Final = re.compile(r"(?<![\w.~+/=-])(?=[\w.~+/=-]*\d)(?=[\w.~+/=-]*[a-z])[\w.~+/=-]{40,}")
 _SUPPORT_ID: Final = re.compile(r"[A-Za-z0-9+/=_-]{1,40}")
 _CREATED_ID: Final = re.compile(r"[A-Za-z0-9:%_-]{1,200}")
+_LOCATION: Final = re.compile(r"[A-Za-z0-9:/._~%+=-]{1,500}")
 
 LENIENT: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding hostile bytes can raise."""
@@ -68,6 +69,7 @@ def complete(
         uuid=support_id(headers, secrets),
         body=body if 200 <= status < 300 else b"",
         created_id=_created_id(headers, secrets),
+        location=_location(headers, secrets),
     )
 
 
@@ -113,6 +115,12 @@ def _text(said: Mapping[str, Any], names: tuple[str, ...], secrets: tuple[str, .
 def _created_id(headers: Mapping[str, str], secrets: tuple[str, ...]) -> str:
     found = headers.get("x-restli-id") or headers.get("x-linkedin-id") or ""
     return found if _CREATED_ID.fullmatch(found) and clean(found, secrets) == found else ""
+
+
+def _location(headers: Mapping[str, str], secrets: tuple[str, ...]) -> str:
+    """Where what was made is, as a name and never as a place to go to; empty when it does not look like one."""
+    found = headers.get("Location", "")
+    return found if _LOCATION.fullmatch(found) and not any(secret in found for secret in secrets if secret) else ""
 
 
 def _moment(text: str) -> float | None:

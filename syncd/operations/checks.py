@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,7 +17,6 @@ from syncd.domain.version import sunset
 from syncd.errors import Rejected, SyncdError
 from syncd.linkedin import accounts
 from syncd.linkedin.accounts import Role
-from syncd.linkedin.caller import Caller
 from syncd.operations import voices
 from syncd.operations.members import days_left
 from syncd.operations.moments import moment
@@ -115,7 +113,7 @@ async def _member(
     if member.refresh_token_file is not None and database is None:
         return [Point(name=name, ok=False, evidence="not tried: its refreshed token is in the database")], None
     try:
-        async with _caller(settings, member, database, clock) as caller:
+        async with voices.speaking(settings, member, database, clock) as caller:
             found = await caller.ask(accounts.roles)
             ends = caller.tokens.ends
     except SyncdError as error:
@@ -175,11 +173,3 @@ def _same_people(people: Sequence[_Person]) -> Iterator[Point]:
     same = sorted({tuple(sorted(keys)) for keys in by_person.values() if len(keys) > 1})
     said = "; ".join(f"{' and '.join(keys)} are the same person in the same application" for keys in same)
     yield Point(name="members are different people", ok=not same, evidence=said or f"{len(people)} people")
-
-
-@asynccontextmanager
-async def _caller(settings: Settings, member: Member, database: Database | None, clock: Clock) -> AsyncIterator[Caller]:
-    """The member's voice outside the daemon; its calls go to resources that no stream uses."""
-    async with voices.transport(settings) as transport:
-        tokens = voices.tokens(settings, member, transport, database, clock)
-        yield voices.caller(settings, transport, tokens, clock=clock)

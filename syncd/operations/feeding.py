@@ -17,7 +17,8 @@ from syncd.domain.change import Kind
 from syncd.errors import Rejected
 from syncd.operations import segments
 from syncd.settings import Settings
-from syncd.store import controls, reports
+from syncd.store import controls
+from syncd.store import segments as rows
 from syncd.store.controls import Row
 from syncd.store.engine import Database
 
@@ -98,27 +99,32 @@ async def enqueue(  # noqa: PLR0913 - what a row is made of
         raise Rejected("a subject has at least one character, and no NUL")
     if not allow_unknown:
         await kind_of(database, settings, segment)
-    rows = [Row(segment=segment, action=action, subject=subject, payload=payload) for payload in given]
+    wanted = [Row(segment=segment, action=action, subject=subject, payload=payload) for payload in given]
 
     async def work(connection: AsyncConnection) -> int | None:
-        if len(rows) > ROWS_AT_ONCE:
+        if len(wanted) > ROWS_AT_ONCE:
             await controls.lock_all_slots(connection)
         number = None
-        for chunk in chunks(rows):
+        for chunk in chunks(wanted):
             number = await controls.enqueue(connection, chunk)
         return number
 
     number = await database.transact(work)
-    return Enqueued(rows=len(rows), id=number if len(rows) == 1 else None)
+    return Enqueued(rows=len(wanted), id=number if len(wanted) == 1 else None)
 
 
 async def kind_of(database: Database, settings: Settings, segment: str) -> Kind:
-    """What a segment holds, by the database or else by the configuration. Raises Rejected naming those that are known."""
+    """What a segment holds, by the database or else by the configuration. Raises Rejected naming those that are known,
+    and for one that takes lists: no row of the outbox may be for it.
+    """
     declared = {one.key: one.kind for one in settings.segments}
     async with database.read() as connection:
-        kind = await reports.kind_of(connection, segment) or declared.get(segment)
+        binding = await rows.find(connection, segment)
+        kind = binding.segment.kind if binding is not None else declared.get(segment)
         if kind is None:
             raise await segments.unknown(connection, segment, declared)
+    if binding is not None and binding.segment.takes_lists:
+        raise Rejected(f"segment {segment} takes whole lists, no changes: `syncd upload` replaces its list")
     return Kind(kind)
 
 

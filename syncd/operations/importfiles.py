@@ -92,10 +92,7 @@ def open_records(file: IO[bytes], path: Path, form: Format) -> Opened:
     known = _fields(form.kind)
     if strange := sorted(set(form.mapping.values()) - set(known)):
         raise Rejected(f"--map: a {form.kind} has no {', '.join(strange)}; it has {', '.join(known)}")
-    file.seek(0)
-    if file.peek(2)[:2] in _ENCODED_OTHERWISE:  # type: ignore[attr-defined]  # it is a BufferedReader
-        raise Rejected(f"{path}: is in UTF-16; save it as UTF-8")
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    text = text_of(file, path)
     match path.suffix.lower():
         case ".csv":
             opened = _open_csv(text, path, form)
@@ -104,6 +101,14 @@ def open_records(file: IO[bytes], path: Path, form: Format) -> Opened:
         case _:
             raise Rejected(f"{path}: must end in .csv, .ndjson or .jsonl, to say how it is to be read")
     return Opened(ignored=opened.ignored, records=_detached(text, opened.records))
+
+
+def text_of(file: IO[bytes], path: Path) -> io.TextIOWrapper:
+    """A file from its start, as UTF-8 with or without a mark at its beginning."""
+    file.seek(0)
+    if file.peek(2)[:2] in _ENCODED_OTHERWISE:  # type: ignore[attr-defined]  # it is a BufferedReader
+        raise Rejected(f"{path}: is in UTF-16; save it as UTF-8")
+    return io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
 
 
 def _detached(text: io.TextIOWrapper, records: Iterator[Record]) -> Iterator[Record]:
@@ -124,7 +129,7 @@ def _folded(name: str) -> str:
 
 
 def _open_csv(text: io.TextIOWrapper, path: Path, form: Format) -> Opened:
-    rows = _rows(text, path, form.delimiter)
+    rows = csv_rows(text, path, form.delimiter)
     first = next(rows, None)
     if first is None:
         raise Rejected(f"{path}: is empty; its first line must name the columns")
@@ -170,7 +175,7 @@ def _columns(head: Sequence[str], path: Path, form: Format) -> tuple[dict[int, s
     return columns, subject
 
 
-def _rows(text: io.TextIOWrapper, path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(text: io.TextIOWrapper, path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Lines that are not empty, with their numbers."""
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     while True:

@@ -51,6 +51,8 @@ async def replay(database: Database, key: str) -> None:
         binding = await segments.find(connection, key)
         if binding is None:
             raise await unknown(connection, key)
+        if binding.segment.takes_lists:
+            raise Rejected(f"segment {key} takes whole lists: `syncd upload` fills it again, not a resync")
         if binding.segment.dmp_id is None:
             raise Rejected(f"segment {key} is not bound to one at LinkedIn yet: there is nothing to fill")
         if binding.order is not None:

@@ -137,7 +137,7 @@ async def _listed(
             SegmentReport(
                 key=row.key,
                 name=row.name,
-                kind=row.kind,
+                kind=f"{row.kind} list" if row.takes_lists else row.kind,
                 account=row.account,
                 member=row.member,
                 declared=row.declared,
@@ -183,7 +183,9 @@ async def unknown(connection: AsyncConnection, key: str, more: Collection[str] =
 
 async def create(database: Database, settings: Settings, wanted: rows.Declared) -> None:
     """Makes a segment known; the owner of its member creates it at LinkedIn."""
-    _check(wanted, settings)
+    check(wanted, settings)
+    if settings.linkedin.source_platform is None:
+        raise Rejected("linkedin.source_platform (SYNCD_LINKEDIN__SOURCE_PLATFORM) must be set to create segments")
     applications = {member.key: member.application for member in settings.members}
 
     async def work(connection: AsyncConnection) -> None:
@@ -195,8 +197,8 @@ async def create(database: Database, settings: Settings, wanted: rows.Declared) 
     await database.transact(work)
 
 
-def _check(wanted: rows.Declared, settings: Settings) -> None:
-    """The same rules as for the configuration."""
+def check(wanted: rows.Declared, settings: Settings) -> None:
+    """The same rules as for the configuration. Raises Rejected."""
     try:
         Segment(
             key=wanted.key,
@@ -213,8 +215,6 @@ def _check(wanted: rows.Declared, settings: Settings) -> None:
     if all(member.key != wanted.member for member in settings.members):
         known = ", ".join(sorted(member.key for member in settings.members)) or "none"
         raise Rejected(f"there is no member {wanted.member} in the configuration: declared are {known}")
-    if settings.linkedin.source_platform is None:
-        raise Rejected("linkedin.source_platform (SYNCD_LINKEDIN__SOURCE_PLATFORM) must be set to create segments")
 
 
 async def adopt(database: Database, key: str) -> None:
@@ -233,7 +233,9 @@ async def recreate(database: Database, key: str) -> None:
     """A new DMP segment takes the place of the old one, which is left as it is."""
 
     async def work(connection: AsyncConnection) -> None:
-        await _found(connection, key)
+        row = await _found(connection, key)
+        if row.takes_lists:
+            raise Rejected(f"segment {key} takes whole lists: `syncd upload` fills it anew, nothing is to be recreated")
         await controls.order(connection, key, "recreate")
 
     await database.transact(work)

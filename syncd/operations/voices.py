@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,3 +73,12 @@ def caller(
     """The member's voice for everything but the streams."""
     pacer = Pacer(quota(_CALLS_A_MINUTE), hold=settings.linkedin.request_timeout)
     return Caller(over, source, pacer, may_call=may_call, sleep=clock.sleep, dice=random.random)
+
+
+@asynccontextmanager
+async def speaking(
+    settings: Settings, member: Member, database: Database | None, clock: Clock = Clock()
+) -> AsyncIterator[Caller]:
+    """The member's voice outside the daemon, for one operation; its calls go to resources that no stream uses."""
+    async with transport(settings) as opened:
+        yield caller(settings, opened, tokens(settings, member, opened, database, clock), clock=clock)

@@ -1,39 +1,61 @@
-"""`python -m syncd.sandbox`: the sandbox as a process of its own, for tests that kill and restart things."""
+"""`python -m syncd.sandbox`: a LinkedIn of your own, as a process of its own.
+
+Every option is a field of `SandboxOptions`; most can be changed later under `/_sandbox/options`.
+"""
 
 import argparse
 import asyncio
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import Field, fields, replace
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .app import serve
 from .options import SandboxOptions, parse_clock, parse_member
 
-NUMBERS = ("seed", "users_per_minute", "companies_per_minute", "member_daily", "application_daily")
-LIMITS = ("segments_per_account", "max_body_bytes", "access_token_ttl", "refresh_token_ttl")
-SECONDS = ("latency", "visible_after", "land_after", "spread")
-TEXTS = ("record", "application", "client_secret")
+DESCRIPTION = """A LinkedIn of your own, to try clients on. It sends nothing anywhere and forgets everything when it stops.
+Most options can be changed while it runs, under /_sandbox/options."""
+
+READERS = {"clock_factor": parse_clock, "members": parse_member}
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m syncd.sandbox", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8900, help="0 picks a free one")
-    parser.add_argument("--clock", dest="clock_factor", type=parse_clock, metavar="3600x")
-    parser.add_argument("--member", dest="members", type=parse_member, action="append", metavar="KEY:TOKEN[:ROLE]")
-    parser.add_argument("--account", dest="accounts", action="append", metavar="URN")
-    parser.add_argument("--test-account", dest="test_accounts", action="append", metavar="URN")
-    parser.add_argument("--active-version", dest="active_versions", action="append", metavar="YYYYMM")
-    parser.add_argument("--expired-stream", choices=["accept", "refuse"])
-    parser.add_argument("--no-paging-total", dest="paging_total", action="store_false", default=None)
-    parser.add_argument("--batch-index", action="store_true", default=None)
-    parser.add_argument("--rotate-refresh", action="store_true", default=None)
-    for names, kind in ((NUMBERS, int), (LIMITS, int), (SECONDS, float), (TEXTS, str)):
-        for name in names:
-            parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
+    parser = argparse.ArgumentParser(prog="syncd sandbox", description=DESCRIPTION)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8900, help="0 picks a free one (default: %(default)s)")
+    hints = get_type_hints(SandboxOptions)
+    for option in fields(SandboxOptions):
+        _add(parser, option, hints[option.name])
     return parser
+
+
+def _add(parser: argparse.ArgumentParser, option: Field[Any], kind: Any) -> None:
+    flag = "--" + (option.metadata["flag"] or option.name.replace("_", "-"))
+    told: dict[str, Any] = {"dest": option.name, "help": _help(option, kind)}
+    if kind is bool:
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, **told)
+        return
+    if get_origin(kind) is tuple:
+        told["action"] = "append"
+    if get_origin(kind) is Literal:
+        told["choices"] = get_args(kind)
+        told["type"] = type(get_args(kind)[0])
+    else:
+        told["metavar"] = option.metadata["metavar"] or "N"
+        plain = next(one for one in get_args(kind) or (kind,) if one is not NoneType)
+        told["type"] = READERS.get(option.name) or (plain if plain in {int, float} else str)
+    parser.add_argument(flag, **told)
+
+
+def _help(option: Field[Any], kind: Any) -> str:
+    """The meaning, and the default where it is short."""
+    if kind is bool:
+        return f"{option.metadata['help']} (default: {'yes' if option.default else 'no'})"
+    if get_origin(kind) is tuple or option.default is None:
+        return str(option.metadata["help"])
+    return f"{option.metadata['help']} (default: {option.default})"
 
 
 def read_options(arguments: argparse.Namespace) -> SandboxOptions:

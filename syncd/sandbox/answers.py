@@ -20,9 +20,9 @@ def json_answer(status: int, value: object, headers: Mapping[str, str] | None = 
     return Answer(status=status, body=msgspec.json.encode(value), headers=headers or {})
 
 
-def created(entity_id: str) -> Answer:
-    """A create has no body; the id is in the header (older pages say x-linkedin-id)."""
-    return Answer(status=201, headers={"x-restli-id": entity_id})
+def created(entity_id: str, *headers: str) -> Answer:
+    """A create has no body; the id is in the header."""
+    return Answer(status=201, headers=dict.fromkeys(headers, entity_id))
 
 
 NO_CONTENT = Answer(status=204)
@@ -71,7 +71,7 @@ def version_inactive(version: str) -> RefusedError:
 
 
 def no_token() -> RefusedError:
-    return RefusedError(401, "Empty oauth2 access token", "EMPTY_ACCESS_TOKEN", 65604)
+    return RefusedError(401, "Empty or expired oauth2 access token", "EMPTY_ACCESS_TOKEN", 65604)
 
 
 def unknown_token() -> RefusedError:
@@ -95,6 +95,11 @@ def not_provisioned(what: str) -> RefusedError:
 def role_too_weak(account: str, role: str | None) -> RefusedError:
     has = f"has only the role {role}" if role else "has no role"
     return RefusedError(403, f"Member is not authorized on {account}: the member {has}", "USER_NOT_AUTHORIZED")
+
+
+def no_access() -> RefusedError:
+    message = "Caller should have access to the Ad Account provided in the request"
+    return RefusedError(403, message, "USER_NOT_AUTHORIZED")
 
 
 def minute_limit() -> RefusedError:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from aiohttp import web
 
 from . import control, control_segments
+from .ambry import receive
 from .clock import SandboxClock
 from .gate import serve_rest
 from .homepage import homepage
 from .oauth import access_token, authorization
 from .options import SandboxOptions
+from .uploads import PATH
 from .world import WORLD, create_world
 
 # Larger than any body LinkedIn takes: the sandbox reads it all and answers 413 in LinkedIn's words.
@@ -35,6 +37,7 @@ def create_app(options: SandboxOptions | None = None, *, clock: SandboxClock | N
             web.get("/", homepage),
             web.get("/oauth/v2/authorization", authorization),
             web.post("/oauth/v2/accessToken", access_token),
+            web.post(PATH, receive),
             web.route("*", "/rest/{tail:.*}", serve_rest),
             *_control_routes(),
         ]
@@ -57,6 +60,7 @@ def _control_routes() -> list[web.RouteDef]:
         web.post("/_sandbox/clock", control.change_clock),
         web.post("/_sandbox/options", control.change_options),
         web.post("/_sandbox/tokens", control.change_tokens),
+        web.get("/_sandbox/who", control_segments.who),
         web.get("/_sandbox/segments", control_segments.list_segments),
         web.post("/_sandbox/segments", control_segments.create_segment),
         web.get(segment, control_segments.get_segment),

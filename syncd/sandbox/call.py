@@ -21,6 +21,7 @@ class Call:
     body: bytes
     token: AccessToken
     entry: Entry
+    origin: str
     refusals: list[tuple[RefuseElements, list[str]]] = field(default_factory=list)
 
     @property

@@ -8,7 +8,9 @@ from aiohttp import web
 from .answers import RefusedError
 from .control import read, refuse, reply, stream_lines
 from .lifecycle import DOCUMENTED, Status
-from .membership import key_text, text_key
+from .matching import Kind, audience, company_in, matched, slot_of, tallies
+from .membership import COMPANY, key_text, text_key
+from .population import population
 from .segments import TYPES, Segment
 from .world import WORLD, World
 
@@ -48,6 +50,22 @@ async def list_members(request: web.Request) -> web.StreamResponse:
     return await stream_lines(request, (key_text(key).encode() for key in keys), "text/plain; charset=utf-8")
 
 
+async def who(request: web.Request) -> web.Response:
+    """Whom LinkedIn finds behind a key of `/members`: nothing of this is ever said on the Rest API."""
+    world = request.app[WORLD]
+    try:
+        key = text_key(request.query.get("key", ""))
+    except ValueError as wrong:
+        raise refuse(str(wrong)) from wrong
+    kind: Kind = "COMPANY" if key[:1] == COMPANY else "USER"
+    tally = tallies(kind, world.rates)[slot_of(key)]
+    people = population(world.options.seed)
+    found = {"matched": bool(matched(tally)), "audience": audience(tally)}
+    if kind == "COMPANY":
+        return reply(found | {"company": company_in(slot_of(key))})
+    return reply(found | {"profile": people.profiles[people.pick(key)]})
+
+
 async def create_segment(request: web.Request) -> web.Response:
     world = request.app[WORLD]
     new = await read(request, ForeignSegment)
@@ -59,6 +77,7 @@ async def create_segment(request: web.Request) -> web.Response:
         type_=new.type,
         source_platform=new.source_platform,
         source_segment_id=new.source_segment_id,
+        rates=world.rates,
     )
     segment.born_real = -inf  # it has been there all along
     return reply(view(world, segment), status=201)
@@ -80,6 +99,8 @@ async def change_segment(request: web.Request) -> web.Response:
     segment.members.discard(removed)
     if change.source_segment_id is not None:
         segment.source_segment_id = change.source_segment_id
+    if change.campaign and not segment.life.usable:
+        raise refuse(f"a segment in status {segment.life.status} cannot be used in a campaign's targeting")
     if change.campaign is not None:
         world.segments.put_in_campaign(segment, used=change.campaign)
     if change.status is not None:
@@ -115,6 +136,7 @@ def view(world: World, segment: Segment) -> dict[str, object]:
         "inputCount": segment.members.input_count(now),
         "matchedCount": segment.members.matched_count(now),
         "audienceSize": world.segments.audience(segment),
+        "listFlaw": segment.list_flaw,
         "transitions": [
             {
                 "from": one.origin,

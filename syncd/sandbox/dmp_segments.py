@@ -1,17 +1,15 @@
 """`/dmpSegments` and its destinations (linkedin-api.md §3)."""
 
-from typing import Any, TypeVar
-
 import msgspec
 
-from .answers import NO_CONTENT, Answer, RefusedError, bad_request, created, error_body, json_answer, segment_limit
+from .answers import NO_CONTENT, Answer, RefusedError, bad_request, error_body, json_answer, segment_limit
 from .call import Call
 from .people import require_reader, require_scope, require_writer
-from .restli import page
-from .segments import TYPES, Segment
+from .restli import page, read_body, read_patch
+from .segments import TYPES, UPLOADED, Segment
 from .world import World
 
-SCOPE = "rw_dmp_segments"
+SCOPES = ("rw_dmp_segments", "rw_ads")
 
 CREATE_ONLY = ("account", "type", "sourcePlatform", "sourceSegmentId")
 
@@ -30,23 +28,10 @@ class NewSegment(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fi
     access_policy: str | None = None
 
 
-class Patch(msgspec.Struct, forbid_unknown_fields=True):
-    patch: dict[str, dict[str, Any]]
-
-
-Body = TypeVar("Body")
-
-
-def read_body(body: bytes, shape: type[Body]) -> Body:
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError as wrong:
-        raise bad_request(f"The request body is wrong: {wrong}") from wrong
-
-
 def create(world: World, call: Call) -> Answer:
-    require_scope(call.token, SCOPE)
+    require_scope(call.token, *SCOPES)
     new = read_body(call.body, NewSegment)
+    _require_scope(call, new.type)
     require_writer(call.member, new.account)
     if new.type not in TYPES:
         raise bad_request(f"type must be one of {', '.join(sorted(TYPES))}")
@@ -64,13 +49,14 @@ def create(world: World, call: Call) -> Answer:
         type_=new.type,
         source_platform=new.source_platform,
         source_segment_id=new.source_segment_id,
+        rates=world.rates,
     )
     call.entry.segment = str(segment.id)
     _look_for_twins(world, call, segment, siblings)
     if new.access_policy is not None:
         world.journal.violate(call.entry, "read_only_field", "accessPolicy")
     world.journal.applied(call.entry)
-    return created(str(segment.id))
+    return world.created(str(segment.id))
 
 
 def _look_for_twins(world: World, call: Call, segment: Segment, siblings: list[Segment]) -> None:
@@ -84,7 +70,7 @@ def get(world: World, call: Call) -> Answer:
 
 
 def find(world: World, call: Call) -> Answer:
-    require_scope(call.token, SCOPE)
+    require_scope(call.token, *SCOPES)
     if call.target.value("q") != "account":
         raise bad_request("dmpSegments has no such finder; it has q=account")
     account = call.target.required("account")
@@ -101,7 +87,7 @@ def find(world: World, call: Call) -> Answer:
 
 def update(world: World, call: Call) -> Answer:
     segment = _writable(world, call, call.segment_id)
-    changes = read_body(call.body, Patch).patch.get("$set", {})
+    changes = read_patch(call.body)
     for name in CREATE_ONLY:
         if name in changes:
             raise RefusedError(422, f"{name}::CreateOnly field present in a partial_update request")
@@ -140,7 +126,7 @@ def add_destination(world: World, call: Call) -> Answer:
     _check_destination(destination)
     segment.destinations.setdefault(destination.destination, world.clock.now())
     world.journal.applied(call.entry)
-    return created(destination.destination)
+    return world.created(destination.destination)
 
 
 def list_destinations(world: World, call: Call) -> Answer:
@@ -163,15 +149,22 @@ def _check_destination(destination: Destination) -> None:
         raise bad_request(f"Unknown destination {destination.destination}")
 
 
+def _require_scope(call: Call, segment_type: str) -> None:
+    """Lists need no more than rw_ads; streams belong to the Audiences program (reference 002)."""
+    require_scope(call.token, *(SCOPES if segment_type in UPLOADED else SCOPES[:1]))
+
+
 def _readable(world: World, call: Call) -> Segment:
-    require_scope(call.token, SCOPE)
+    require_scope(call.token, *SCOPES)
     segment = world.segments.visible(call.segment_id, world.options.visible_after)
+    _require_scope(call, segment.type)
     require_reader(call.member, segment.account)
     return segment
 
 
 def _writable(world: World, call: Call, segment_id: str) -> Segment:
-    require_scope(call.token, SCOPE)
+    require_scope(call.token, *SCOPES)
     segment = world.segments.visible(segment_id, world.options.visible_after)
+    _require_scope(call, segment.type)
     require_writer(call.member, segment.account)
     return segment

@@ -122,10 +122,18 @@ AnyEffect = (
 )  # fmt: skip
 
 
+# fmt: off
+Resource = Literal[
+    "any", "users", "companies", "segments", "accounts", "ad_segments", "oauth",
+    "targeting", "uploads", "insights", "templates", "planning",
+]
+# fmt: on
+
+
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which requests; what is not said matches all. `after` skips so many matches, `nth` takes only that one (from 1)."""
 
-    resource: Literal["any", "users", "companies", "segments", "accounts", "ad_segments", "oauth"] = "any"
+    resource: Resource = "any"
     member: str | None = None
     segment: str | int | None = None
     method: str | None = None

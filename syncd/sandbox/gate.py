@@ -18,6 +18,7 @@ from .journal import Entry
 from .quotas import QuotaKey
 from .restli import Target, method_of, read_target
 from .streaming import KINDS, read_leniently
+from .versions import is_active
 from .world import WORLD, World
 
 PROTOCOL = "2.0.0"
@@ -107,7 +108,8 @@ def admit(world: World, request: web.Request, body: bytes, entry: Entry) -> Admi
     if len(body) > world.options.max_body_bytes:
         raise RefusedError(413, "Request Entity Too Large")
     handler = routes.handler_of(target, method)
-    call = Call(target=target, method=method, body=body, token=token, entry=entry)
+    origin = str(request.url.origin())
+    call = Call(target=target, method=method, body=body, token=token, entry=entry, origin=origin)
     facts = Facts(resource=entry.resource, member=entry.member, segment=entry.segment, method=entry.method, body=body)
     return Admitted(facts=facts, answer=lambda: handler(world, call), refusals=call.refusals)
 
@@ -125,7 +127,7 @@ def _check_headers(world: World, request: web.Request, target: Target) -> None:
     version = request.headers.get("LinkedIn-Version")
     if not version:
         raise answers.version_missing()
-    if version not in world.options.active_versions:
+    if not is_active(version, world.clock.now(), world.options.active_versions):
         raise answers.version_inactive(version)
     if request.headers.get("X-Restli-Protocol-Version") != PROTOCOL:
         raise answers.bad_request(f"The header X-Restli-Protocol-Version must be {PROTOCOL}")

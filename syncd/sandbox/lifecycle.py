@@ -13,6 +13,7 @@ DAY = 24 * HOUR
 
 EMPTY_MATCH = 48 * HOUR
 ARCHIVE_AFTER = 30 * DAY
+LIST_CHECK = 1 * HOUR
 REARCHIVE_AFTER = 1 * DAY
 EXPIRE_AFTER = 60 * DAY
 EXPIRE_UNTOUCHED = 90 * DAY
@@ -28,6 +29,10 @@ class Status(StrEnum):
     ERROR = "ERROR"
 
 
+# Not allowed in a campaign's targeting (reference 002).
+UNUSABLE = frozenset({Status.EXPIRED, Status.FAILED, Status.ERROR})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     origin: Status | None
@@ -38,7 +43,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """`ready_at` is when matching ends, `archive_at` when disuse counts; None is never."""
+    """`ready_at` is when matching ends (or fails: `flawed`), `archive_at` when disuse counts; None is never."""
 
     status: Status
     since: float
@@ -47,6 +52,12 @@ class Life:
     archive_at: float | None
     in_campaign: bool = False
     known: bool = False
+    flawed: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether a campaign may target the segment (reference 002)."""
+        return self.status not in UNUSABLE
 
 
 def born(now: float) -> Life:
@@ -79,10 +90,30 @@ def streamed(life: Life, now: float, matching: float, *, first: bool) -> tuple[L
             return replace(life, ready_at=now + matching / 2), []
         case Status.BUILDING:
             return (replace(life, ready_at=now + matching) if first and life.ready_at else life), []
-        case Status.ARCHIVED | Status.EXPIRED:
+        case Status.ARCHIVED:
             return _move(life, Status.BUILDING, now, lambda moved: _revived(moved, now, matching))
+        case Status.EXPIRED:
+            return _move(life, Status.BUILDING, now, lambda moved: _reborn(moved, now, matching))
         case Status.FAILED | Status.ERROR:
             return life, []
+
+
+def listed(life: Life, now: float, matching: float, *, flawed: bool) -> tuple[Life, list[Transition]]:
+    """A list was attached. One with a flaw fails a new segment after an hour; an old one then shows what it had."""
+    life = replace(life, touched=now, flawed=flawed)
+    wait = LIST_CHECK if flawed else matching
+    match life.status:
+        case Status.BUILDING:
+            return replace(life, ready_at=now + wait), []
+        case Status.READY | Status.UPDATING:
+            life = replace(life, ready_at=now + (LIST_CHECK if flawed else matching / 2))
+            return (
+                (life, []) if life.status is Status.UPDATING else _move(life, Status.UPDATING, now, lambda moved: moved)
+            )
+        case Status.ARCHIVED:
+            return _move(life, Status.BUILDING, now, lambda moved: _revived(moved, now, wait))
+        case Status.EXPIRED | Status.FAILED | Status.ERROR:
+            return _move(life, Status.BUILDING, now, lambda moved: _reborn(moved, now, wait))
 
 
 def used(life: Life, now: float, matching: float, *, audience: int) -> tuple[Life, list[Transition]]:
@@ -117,15 +148,22 @@ def matching_time(segment_id: int) -> float:
 
 
 def _revived(life: Life, now: float, matching: float) -> Life:
-    """An unused segment is archived again a day later, before matching ends: the FAQ's "stuck in BUILDING"."""
+    """An unused archived segment is archived again a day later, before matching ends: the FAQ's "stuck in BUILDING"."""
     archive_at = None if life.in_campaign else now + REARCHIVE_AFTER
+    return replace(life, ready_at=now + matching, archive_at=archive_at)
+
+
+def _reborn(life: Life, now: float, matching: float) -> Life:
+    """As reference 002 has it: "essentially a new segment with the same segment ID"."""
+    archive_at = None if life.in_campaign else now + ARCHIVE_AFTER
     return replace(life, ready_at=now + matching, archive_at=archive_at)
 
 
 def _due(life: Life) -> tuple[float, Status] | None:
     match life.status:
         case Status.BUILDING:
-            return _sooner((life.ready_at, Status.READY), (life.archive_at, Status.ARCHIVED))
+            matched = Status.FAILED if life.flawed else Status.READY
+            return _sooner((life.ready_at, matched), (life.archive_at, Status.ARCHIVED))
         case Status.READY:
             return _sooner((life.archive_at, Status.ARCHIVED))
         case Status.UPDATING:
@@ -145,7 +183,9 @@ def _enter(life: Life, status: Status, at: float) -> Life:
     moved = replace(life, status=status, since=at)
     match status:
         case Status.READY:
-            return replace(moved, ready_at=None, known=True)
+            return replace(moved, ready_at=None, known=True, flawed=False)
+        case Status.FAILED:
+            return replace(moved, ready_at=None, flawed=False)
         case Status.ARCHIVED:
             return replace(moved, ready_at=None, archive_at=None)
         case Status.EXPIRED:

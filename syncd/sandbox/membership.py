@@ -7,6 +7,9 @@ machine. Text keys (`SHA256_EMAIL:<hex>` …) exist only on the control API and 
 from collections.abc import Iterable, Iterator
 from zlib import crc32
 
+from . import matching
+from .matching import SLOTS
+
 SHA256 = b"\x01"
 SHA512 = b"\x02"
 GOOGLE = b"\x03"
@@ -15,6 +18,8 @@ COMPANY = b"\x05"
 
 _NAMES_OF_TAGS = {SHA256: "SHA256_EMAIL", SHA512: "SHA512_EMAIL", GOOGLE: "GOOGLE_AID", NAMES: "NAMES"}
 _TAGS_OF_NAMES = {name: tag for tag, name in _NAMES_OF_TAGS.items()}
+
+LAST_SLOT = SLOTS - 1
 
 HOUR = 3_600
 WEEK = 7 * 24 * HOUR
@@ -42,14 +47,17 @@ def text_key(text: str) -> bytes:
 
 
 class Membership:
-    """A set of keys with the numbers of reference 002: inputs and matches of seven days, audience of everything."""
+    """A set of keys with the numbers of reference 002: inputs and matches of seven days, audience of everything.
 
-    __slots__ = ("_keys", "_last_add", "_match_below", "_matched", "_recent")
+    `tallies` says what each key is worth (`matching`); it is summed as keys come and go, never over the whole set.
+    """
 
-    def __init__(self, segment_id: int) -> None:
+    __slots__ = ("_keys", "_last_add", "_recent", "_tallies", "_worth")
+
+    def __init__(self, tallies: tuple[int, ...]) -> None:
         self._keys: set[bytes] = set()
-        self._match_below = 154 + segment_id * 2_654_435_761 % 51  # of 256: 60 to 80 %
-        self._matched = 0
+        self._tallies = tallies
+        self._worth = 0
         self._recent: dict[int, list[int]] = {}
         self._last_add = 0.0
 
@@ -64,23 +72,23 @@ class Membership:
 
     def add(self, keys: Iterable[bytes], now: float) -> None:
         sent = set(keys)
-        matched = self._matches(sent)
+        worth = self._sum(sent)
         hour = self._recent.setdefault(int(now // HOUR), [0, 0])
         hour[0] += len(sent)
-        hour[1] += matched
+        hour[1] += matching.matched(worth)
         self._last_add = now
-        self._matched += matched - self._matches(self._keys.intersection(sent))
+        self._worth += worth - self._sum(self._keys.intersection(sent))
         self._keys |= sent
 
     def discard(self, keys: Iterable[bytes]) -> None:
         gone = self._keys.intersection(keys)
-        self._matched -= self._matches(gone)
+        self._worth -= self._sum(gone)
         self._keys.difference_update(gone)
 
     def purge(self) -> None:
-        """EXPIRED: inputs and matches are gone (reference 002)."""
+        """EXPIRED, or a new list: inputs and matches are gone (reference 002)."""
         self._keys = set()
-        self._matched = 0
+        self._worth = 0
         self._recent.clear()
 
     def input_count(self, now: float) -> int:
@@ -88,11 +96,19 @@ class Membership:
         return min(self._recently(now, 0), len(self._keys))
 
     def matched_count(self, now: float) -> int:
-        return min(self._recently(now, 1), self._matched)
+        return min(self._recently(now, 1), matching.matched(self._worth))
 
     def audience(self, now: float) -> int:
-        """Everything matched; matches are removed after 90 days without a new one."""
-        return self._matched if now - self._last_add < MATCHES_LAST else 0
+        """Everything matched that has not opted out; matches are removed after 90 days without a new one."""
+        return matching.audience(self._worth) if self.matches_last(now) else 0
+
+    def matches_last(self, now: float) -> bool:
+        return now - self._last_add < MATCHES_LAST
+
+    def reached(self) -> Iterator[bytes]:
+        """The keys that bring anybody into the audience."""
+        tallies = self._tallies
+        return (key for key in self._keys if tallies[crc32(key) & LAST_SLOT] >> matching.AUDIENCE)
 
     def _recently(self, now: float, column: int) -> int:
         oldest = int((now - WEEK) // HOUR)
@@ -100,6 +116,6 @@ class Membership:
             del self._recent[hour]
         return sum(counts[column] for counts in self._recent.values())
 
-    def _matches(self, keys: set[bytes]) -> int:
-        below = self._match_below
-        return sum([crc32(key) & 255 < below for key in keys])
+    def _sum(self, keys: set[bytes]) -> int:
+        tallies = self._tallies
+        return sum([tallies[crc32(key) & LAST_SLOT] for key in keys])

@@ -151,6 +151,12 @@ def require_reader(member: Member, account: str) -> None:
         raise answers.role_too_weak(account, None)
 
 
+def require_account(member: Member, account: str) -> None:
+    """Any role will do, in the words of references 000 and 004."""
+    if member.role_on(account) is None:
+        raise answers.no_access()
+
+
 def require_writer(member: Member, account: str) -> None:
     role = member.role_on(account)
     if role not in WRITERS:

@@ -6,8 +6,10 @@ takes both.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, unquote_plus
+
+import msgspec
 
 from .answers import RefusedError, bad_request
 from .options import SandboxOptions
@@ -18,6 +20,11 @@ FORM = "application/x-www-form-urlencoded"
 MOST_PER_PAGE = 100
 
 Found = TypeVar("Found")
+Body = TypeVar("Body")
+
+
+class Patch(msgspec.Struct, forbid_unknown_fields=True):
+    patch: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +55,7 @@ class Target:
         for opening in ("List(", "List%28"):
             if raw.startswith(opening):
                 inner = raw[len(opening) :].removesuffix(")").removesuffix("%29")
-                return [unquote_plus(item) for item in inner.split(",") if item]
+                return [unquote_plus(item).strip() for item in inner.split(",") if item]
         return [unquote_plus(raw)]
 
     def number(self, name: str, default: int) -> int:
@@ -95,6 +102,18 @@ def method_of(target: Target, named: str | None) -> str:
             return (named or "CREATE").upper()
         case other:
             return other
+
+
+def read_body(body: bytes, shape: type[Body]) -> Body:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        raise bad_request(f"The request body is wrong: {wrong}") from wrong
+
+
+def read_patch(body: bytes) -> dict[str, Any]:
+    """What a partial update sets."""
+    return read_body(body, Patch).patch.get("$set", {})
 
 
 def read_compound_key(text: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Which handler answers which Rest.li method of which resource: the index of the Rest API."""
 
-from . import accounts, dmp_segments, streaming
+from . import accounts, dmp_segments, insights, planning, streaming, targeting, templates, uploads
 from .answers import RefusedError
 from .call import Handler
 from .restli import Target
@@ -10,6 +10,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
         "CREATE": dmp_segments.create,
         "FINDER": dmp_segments.find,
         "BATCH_DELETE": dmp_segments.batch_delete,
+        "ACTION": uploads.act,
     },
     "dmpSegments/*": {
         "GET": dmp_segments.get,
@@ -18,12 +19,27 @@ ROUTES: dict[str, dict[str, Handler]] = {
     },
     "dmpSegments/*/users": {"BATCH_CREATE": streaming.stream_users},
     "dmpSegments/*/companies": {"BATCH_CREATE": streaming.stream_companies},
+    "dmpSegments/*/listUploads": {"CREATE": uploads.attach},
     "dmpSegments/*/destinations": {"CREATE": dmp_segments.add_destination, "GET": dmp_segments.list_destinations},
     "dmpSegments/*/destinations/*": {"GET": dmp_segments.get_destination},
     "adSegments": {"FINDER": accounts.find_ad_segments},
     "adAccounts": {"FINDER": accounts.find_accounts},
     "adAccountUsers": {"FINDER": accounts.find_account_users},
     "adAccountUsers/*": {"GET": accounts.get_account_user},
+    "adTargetTemplates": {
+        "CREATE": templates.create,
+        "FINDER": templates.find,
+        "BATCH_DELETE": templates.batch_delete,
+    },
+    "adTargetTemplates/*": {
+        "GET": templates.get,
+        "PARTIAL_UPDATE": templates.update,
+        "DELETE": templates.delete,
+    },
+    "mediaPlanning": {"ACTION": planning.act},
+    "targetingAudienceInsights": {"ACTION": insights.act},
+    "adTargetingFacets": {"GET": targeting.list_facets},
+    "adTargetingEntities": {"FINDER": targeting.find_entities, "GET": targeting.find_entities},
 }
 
 RESOURCES = {
@@ -31,6 +47,11 @@ RESOURCES = {
     "adSegments": "ad_segments",
     "adAccounts": "accounts",
     "adAccountUsers": "accounts",
+    "targetingAudienceInsights": "insights",
+    "mediaPlanning": "planning",
+    "adTargetTemplates": "templates",
+    "adTargetingFacets": "targeting",
+    "adTargetingEntities": "targeting",
 }
 
 
@@ -38,6 +59,8 @@ def resource_of(target: Target) -> str:
     """The name limits, faults and logs use."""
     if len(target.parts) == 3 and target.parts[2] in {"users", "companies"}:
         return target.parts[2]
+    if target.parts[-1] == "listUploads" or target.value("action") == "generateUploadUrl":
+        return "uploads"
     return RESOURCES.get(target.parts[0], target.parts[0])
 
 

@@ -1,19 +1,23 @@
 """The DMP segments the sandbox holds: an in-memory store that brings a segment up to date whenever it is looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from . import lifecycle
 from .answers import not_found
 from .clock import SandboxClock, millis
 from .lifecycle import Life, Status, Transition
+from .matching import Rates, tallies
 from .membership import Membership
 
 STREAMED = frozenset({"USER", "COMPANY"})
 UPLOADED = frozenset({"USER_LIST_UPLOAD", "COMPANY_LIST_UPLOAD"})
 TYPES = STREAMED | UPLOADED
 
+DEFAULT_RATES = Rates()
+
 FIRST_ID = 9_821_001
+AD_SEGMENTS_BELOW = 1_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,10 +38,11 @@ class Segment:
     destinations: dict[str, float] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
     frozen_audience: int = 0
+    list_flaw: str | None = None
 
     @property
     def ad_segment_urn(self) -> str:
-        return f"urn:li:adSegment:{self.id - 1_000_000}"
+        return f"urn:li:adSegment:{self.id - AD_SEGMENTS_BELOW}"
 
 
 class Segments:
@@ -54,7 +59,14 @@ class Segments:
         return len(self._by_id)
 
     def create(
-        self, *, account: str, name: str, type_: str, source_platform: str, source_segment_id: str | None
+        self,
+        *,
+        account: str,
+        name: str,
+        type_: str,
+        source_platform: str,
+        source_segment_id: str | None,
+        rates: Rates = DEFAULT_RATES,
     ) -> Segment:
         now = self._clock.now()
         segment = Segment(
@@ -68,7 +80,7 @@ class Segments:
             modified=now,
             born_real=self._clock.real(),
             life=lifecycle.born(now),
-            members=Membership(self._next_id),
+            members=Membership(tallies("USER" if type_.startswith("USER") else "COMPANY", rates)),
             destinations={"LINKEDIN": now},
             transitions=[Transition(origin=None, to=Status.BUILDING, at=now)],
         )
@@ -95,6 +107,12 @@ class Segments:
     def of_account(self, account: str) -> list[Segment]:
         return [segment for segment in self if segment.account == account]
 
+    def behind(self, ad_segment: str) -> Segment | None:
+        """The segment that campaigns target under this URN."""
+        number = ad_segment.removeprefix("urn:li:adSegment:")
+        segment = self._by_id.get(int(number) + AD_SEGMENTS_BELOW) if number.isdecimal() else None
+        return None if segment is None else self.refresh(segment)
+
     def delete(self, segment: Segment) -> None:
         del self._by_id[segment.id]
 
@@ -106,18 +124,35 @@ class Segments:
     def touch(self, segment: Segment) -> None:
         """Users or companies are about to land."""
         now = self._clock.now()
-        if segment.life.status is Status.READY:
-            segment.frozen_audience = segment.members.audience(now)
+        self._freeze(segment, now)
         first = not segment.members
         matching = lifecycle.matching_time(segment.id)
         self._apply(segment, *lifecycle.streamed(segment.life, now, matching, first=first))
         segment.modified = now
+
+    def take_list(self, segment: Segment, keys: Iterable[bytes], flaw: str | None) -> None:
+        """A list takes the place of what was there; one with a flaw changes nothing but the status, a little later."""
+        now = self._clock.now()
+        self._freeze(segment, now)
+        matching = lifecycle.matching_time(segment.id)
+        segment.list_flaw = flaw
+        self._apply(segment, *lifecycle.listed(segment.life, now, matching, flawed=flaw is not None))
+        segment.modified = now
+        if flaw is None:
+            segment.members.purge()
+            segment.members.add(keys, now)
+
+    def _freeze(self, segment: Segment, now: float) -> None:
+        """While matching goes on, the audience is what it was before."""
+        if segment.life.status not in {Status.UPDATING, Status.BUILDING}:
+            segment.frozen_audience = segment.members.audience(now)
 
     def put_in_campaign(self, segment: Segment, *, used: bool) -> None:
         now = self._clock.now()
         if not used:
             segment.life = lifecycle.unused(segment.life, now)
             return
+        self._freeze(segment, now)
         matching = lifecycle.matching_time(segment.id)
         audience = segment.members.audience(now)
         self._apply(segment, *lifecycle.used(segment.life, now, matching, audience=audience))

@@ -4,19 +4,25 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import web
 
+from .answers import Answer, created
 from .clock import SandboxClock
 from .faults import FaultBook
 from .journal import Journal
+from .matching import Rates
 from .options import SandboxOptions
 from .people import Directory
 from .quotas import Quotas
 from .record import Record
 from .segments import Segments
+from .shelf import Shelf
+
+if TYPE_CHECKING:
+    from .templates import Template
 
 
 class Holds:
@@ -51,9 +57,17 @@ class World:
     faults: FaultBook
     journal: Journal
     holds: Holds
+    shelf: Shelf
     record: Record | None
+    templates: "dict[str, Template]" = field(default_factory=dict)
+    templates_made: int = 0
     codes: dict[str, str] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def rates(self) -> Rates:
+        """For segments made from now on: a segment keeps its own."""
+        return Rates(match=self.options.match_rate, opt_out=self.options.opt_out_rate)
 
     def configure(self, changes: dict[str, Any]) -> None:
         """Replace options while running; msgspec.ValidationError for an unknown or wrong one."""
@@ -64,6 +78,16 @@ class World:
         if options.clock_factor != self.options.clock_factor:
             self.clock.run_at(options.clock_factor)
         self.options = options
+
+    def created(self, entity_id: str, documented: str = "x-restli-id") -> Answer:
+        """Newer pages say x-restli-id, older ones x-linkedin-id; `documented` is what this resource's page says."""
+        match self.options.id_header:
+            case "documented":
+                return created(entity_id, documented)
+            case "both":
+                return created(entity_id, "x-restli-id", "x-linkedin-id")
+            case header:
+                return created(entity_id, header)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work that outlives its request."""
@@ -96,5 +120,6 @@ def create_world(options: SandboxOptions, clock: SandboxClock | None = None) -> 
         faults=FaultBook(options.seed),
         journal=Journal(clock, options.seed),
         holds=Holds(),
+        shelf=Shelf(options.seed),
         record=Record(options.record) if options.record else None,
     )

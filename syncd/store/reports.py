@@ -49,6 +49,7 @@ _SEGMENT: Final = (
     segments.c.audience_size,
     epoch(segments.c.bound_at).label("bound_at"),
     epoch(now()).label("moment"),
+    segments.c.takes_lists,
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +17,7 @@ from syncd.store.tables import (
     batches,
     dead_letters,
     epoch,
+    insights,
     ledger,
     looks,
     members,
@@ -68,6 +69,7 @@ _COLUMNS: Final = (
     epoch(segments.c.status_seen_at).label("status_seen_at"),
     epoch(segments.c.status_since).label("status_since"),
     segments.c.audience_size,
+    segments.c.takes_lists,
     segments.c.order_given,
     segments.c.ignored_dmp_ids,
     epoch(segments.c.create_intended_at).label("intended_at"),
@@ -94,14 +96,20 @@ def _segment(row: Any) -> Segment:
         status_seen_at=row.status_seen_at,
         status_since=row.status_since,
         audience_size=row.audience_size,
+        takes_lists=row.takes_lists,
     )
 
 
-async def of_members(connection: AsyncConnection, keys: Collection[str]) -> tuple[list[Binding], float]:
-    """The segments bound to some members, and the database's time."""
-    rows = (
-        await connection.execute(select(*_COLUMNS).where(segments.c.member.in_(keys)).order_by(segments.c.key))
-    ).all()
+async def of_members(
+    connection: AsyncConnection, keys: Collection[str], *, lists: bool = False
+) -> tuple[list[Binding], float]:
+    """The segments bound to some members, and the database's time: those that are streamed to, and if `lists` is set
+    also those that an upload has made.
+    """
+    streamed = ~segments.c.takes_lists
+    wanted = or_(streamed, segments.c.dmp_id.is_not(None)) if lists else streamed
+    statement = select(*_COLUMNS).where(segments.c.member.in_(keys), wanted).order_by(segments.c.key)
+    rows = (await connection.execute(statement)).all()
     moment = float((await connection.execute(select(epoch(now())))).scalar_one())
     return [_binding(row) for row in rows], moment
 
@@ -112,7 +120,8 @@ async def find(connection: AsyncConnection, key: str) -> Binding | None:
 
 
 async def keys(connection: AsyncConnection) -> set[str]:
-    return set((await connection.execute(select(segments.c.key))).scalars())
+    """Of the segments that rows of the outbox may belong to."""
+    return set((await connection.execute(select(segments.c.key).where(~segments.c.takes_lists))).scalars())
 
 
 def _binding(row: Any) -> Binding:
@@ -185,6 +194,15 @@ def _values(segment: Declared) -> dict[str, Any]:
     }
 
 
+async def intend_list(connection: AsyncConnection, wanted: Declared) -> None:
+    """Notes that a list segment is about to be made at LinkedIn, so that the one found there later is known to be ours."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    made = dialect.insert(segments).values(**_values(wanted), takes_lists=True, create_intended_at=now())
+    await connection.execute(
+        made.on_conflict_do_update(index_elements=["key"], set_={"create_intended_at": now(), "name": wanted.name})
+    )
+
+
 async def change(connection: AsyncConnection, segment_id: int, **values: Any) -> None:
     """Sets columns of one segment."""
     await connection.execute(update(segments).where(segments.c.id == segment_id).values(**values))
@@ -245,7 +263,7 @@ async def observe(
 
 async def forget(connection: AsyncConnection, segment_id: int) -> None:
     """Deletes a segment and everything about it but what stands in the outbox."""
-    for table in (batches, ledger, subjects, dead_letters, reassertions, transitions, looks):
+    for table in (batches, ledger, subjects, dead_letters, reassertions, transitions, looks, insights):
         await connection.execute(delete(table).where(table.c.segment_id == segment_id))
     await connection.execute(delete(segments).where(segments.c.id == segment_id))
 

@@ -148,6 +148,7 @@ segments = Table(
     Column("account", Text, nullable=False),
     Column("member", Text, nullable=False),
     Column("declared", Boolean, nullable=False, server_default=false()),
+    Column("takes_lists", Boolean, nullable=False, server_default=false()),
     Column("dmp_id", BigInteger),
     Column("ad_segment", Text),
     Column("order_given", Text),
@@ -171,6 +172,8 @@ segments = Table(
     Column("audience_size", BigInteger),
     Column("created_at", Moment(), nullable=False, server_default=now()),
 )
+
+"""`takes_lists`: filled by uploaded lists and by nothing else; no row of the outbox belongs to it."""
 
 members = Table(
     "members",
@@ -337,6 +340,16 @@ role_checks = Table(
     _at("checked_at"),
 )
 """What the watchdog last found: the member's role in each ad account of its segments, null where it has none."""
+
+insights = Table(
+    "insights",
+    metadata,
+    Column("segment_id", Integer, primary_key=True, autoincrement=False),
+    Column("question", Text, primary_key=True),
+    Column("answer", Text, nullable=False),
+    _at("at"),
+)
+"""What LinkedIn last answered to a question about a segment's audience; `question` is its digest."""
 
 source = Table(
     "source",

@@ -16,6 +16,12 @@ from syncd.sandbox.world import WORLD, World
 ACCOUNT = "urn:li:sponsoredAccount:123456"
 
 
+FACET = "urn:li:adTargetingFacet:"
+Facets = dict[str, list[str]]
+US: Facets = {"locations": ["urn:li:geo:103644278"]}
+FINANCE: Facets = {"jobFunctions": ["urn:li:function:10"]}
+
+
 class FakeTime:
     """Machine time that stands still until it is moved."""
 
@@ -41,6 +47,14 @@ def company(name: str, action: str = "ADD", **more: Any) -> dict[str, Any]:
     return {"action": action, "companyName": name, **more}
 
 
+def criteria(*clauses: Facets, exclude: Facets | None = None) -> dict[str, Any]:
+    def named(clause: Facets) -> dict[str, Any]:
+        return {"or": {FACET + facet: urns for facet, urns in clause.items()}}
+
+    told: dict[str, Any] = {"include": {"and": [named(clause) for clause in clauses]}}
+    return told | ({"exclude": named(exclude)} if exclude else {})
+
+
 @dataclass
 class Sandbox:
     client: TestClient[Request, Application]
@@ -54,7 +68,7 @@ class Sandbox:
     def headers(self, token: str | None = "sandbox-token", **changes: str | None) -> dict[str, str]:
         told = {
             "Authorization": f"Bearer {token}" if token else None,
-            "LinkedIn-Version": "202608",
+            "LinkedIn-Version": "202612",
             "X-Restli-Protocol-Version": "2.0.0",
         } | {name.replace("_", "-"): value for name, value in changes.items()}
         return {name: value for name, value in told.items() if value is not None}
@@ -85,6 +99,14 @@ class Sandbox:
         response = await self.call("POST", "/dmpSegments", body, headers=self.headers(token or "sandbox-token"))
         assert response.status == 201, await response.text()
         return response.headers["x-restli-id"]
+
+    async def synced(self, elements: list[dict[str, Any]], type_: str = "USER", key: str = "seg") -> Facets:
+        """A segment with these people, matched; the facet that targets it."""
+        segment = await self.create(key, type_)
+        await self.statuses(segment, elements, "users" if type_ == "USER" else "companies")
+        await self.control("clock", {"advance": 49 * 3_600})
+        destination = (await self.status(segment))["destinations"][0]
+        return {"audienceMatchingSegments": [destination["destinationSegmentId"]]}
 
     async def stream(
         self, segment: str, elements: Any, resource: str = "users", token: str | None = "sandbox-token"

@@ -46,7 +46,8 @@ async def test_a_token_expires_by_the_sandbox_clock(sandbox: Sandbox) -> None:
     assert await refusal(sandbox, token) == (401, "EXPIRED_ACCESS_TOKEN", 65602)
 
 
-async def test_a_token_given_in_the_options_lasts_however_fast_the_clock_runs(sandbox: Sandbox) -> None:
+async def test_a_token_given_in_the_options_lasts_however_fast_the_clock_runs(start: Start) -> None:
+    sandbox = await start(active_versions=("202612",))
     await sandbox.control("clock", {"advance": 3_650 * 86_400})
     assert await refusal(sandbox, "sandbox-token") is None
 

@@ -1,8 +1,10 @@
 """What every call must carry, and what every answer carries."""
 
+from datetime import date
+
 import pytest
 
-from syncd.sandbox import SandboxOptions
+from syncd.sandbox.versions import lifetime
 from tests.component.sandbox.conftest import Start
 from tests.component.sandbox.driver import ACCOUNT, Sandbox, encoded, user
 
@@ -19,7 +21,7 @@ async def test_a_call_without_a_version_is_refused_in_linkedins_words(sandbox: S
     }
 
 
-@pytest.mark.parametrize("version", ["20240101", "202511", "202701", "latest"])
+@pytest.mark.parametrize("version", ["20240101", "202511", "202601", "202702", "202613", "latest"])
 async def test_a_sunset_or_unknown_version_is_426(sandbox: Sandbox, version: str) -> None:
     response = await sandbox.call("GET", FINDER, headers=sandbox.headers(LinkedIn_Version=version))
     assert response.status == 426
@@ -28,8 +30,37 @@ async def test_a_sunset_or_unknown_version_is_426(sandbox: Sandbox, version: str
     assert body["message"] == f"Requested version {version} is not active"
 
 
+@pytest.mark.parametrize(
+    ("version", "end"),
+    [
+        ("202511", date(2026, 11, 16)),
+        ("202601", date(2027, 1, 15)),
+        ("202604", date(2027, 4, 15)),
+        ("202607", date(2027, 7, 15)),
+    ],
+)
+def test_the_known_ends_of_versions_are_kept(version: str, end: date) -> None:
+    life = lifetime(version)
+    assert life is not None
+    assert life[1] == end
+
+
+async def test_a_version_ends_by_the_sandbox_clock(sandbox: Sandbox) -> None:
+    headers = sandbox.headers(LinkedIn_Version="202608")
+    assert (await sandbox.call("GET", FINDER, headers=headers)).status == 200
+    await sandbox.control("clock", {"advance": 213 * 86_400})
+    refused = await sandbox.call("GET", FINDER, headers=headers)
+    assert (refused.status, (await refused.json())["message"]) == (426, "Requested version 202608 is not active")
+    assert (await sandbox.call("GET", FINDER, headers=sandbox.headers(LinkedIn_Version="202706"))).status == 200
+
+
+async def test_a_pinned_version_never_ends(start: Start) -> None:
+    sandbox = await start(active_versions=("202612",))
+    await sandbox.control("clock", {"advance": 3_650 * 86_400})
+    assert (await sandbox.call("GET", FINDER)).status == 200
+
+
 async def test_versions_can_be_retired_at_run_time(sandbox: Sandbox) -> None:
-    assert "202608" in SandboxOptions().active_versions
     await sandbox.control("options", {"active_versions": ["202609"]})
     assert (await sandbox.call("GET", FINDER)).status == 426
 

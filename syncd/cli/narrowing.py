@@ -1,0 +1,30 @@
+"""Options that several commands of planning share: whom else to target, whom not, and where the picture goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def facet_options(command: F) -> F:
+    """`--include` and `--exclude`."""
+    include = click.option(
+        "--include",
+        multiple=True,
+        metavar="FACET=URN[,URN…]",
+        help="Only people with one of these; repeated for further facets, all of which must hold.",
+    )
+    exclude = click.option("--exclude", multiple=True, metavar="FACET=URN[,URN…]", help="Nobody with one of these.")
+    return include(exclude(command))
+
+
+def svg_option(command: F) -> F:
+    """`--svg FILE`."""
+    return click.option(
+        "--svg", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Draw the chart into this file."
+    )(command)

@@ -1,0 +1,206 @@
+"""`syncd templates`: saved audience templates."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+
+from syncd.cli import notices
+from syncd.cli.narrowing import facet_options
+from syncd.cli.shell import Shell
+from syncd.cli.showing import Column, as_program, facts, json_option, listing
+from syncd.domain.targeting import Clause, Criteria, targeting
+from syncd.domain.template import Change, Draft
+from syncd.errors import Rejected
+from syncd.linkedin.templates import SortField, SortOrder
+from syncd.operations import targets
+from syncd.operations.templates import TemplateReport, Templates
+from syncd.store.engine import Database
+
+_ACCOUNT_HELP: Final = "urn:li:sponsoredAccount:…; default: the only one of the configuration."
+
+
+def _targets(one: TemplateReport) -> str:
+    without = f" without {', '.join(one.exclude)}" if one.exclude else ""
+    return " and ".join("/".join(clause) for clause in one.include) + without
+
+
+_COLUMNS: Final = (
+    Column("id", lambda one: one.id),
+    Column("name", lambda one: one.name),
+    Column("people", lambda one: one.members, number=True),
+    Column("targets", _targets),
+    Column("modified", lambda one: one.modified),
+)
+
+
+@click.group()
+def templates() -> None:
+    """Save targeting criteria under a name, for campaigns to use."""
+
+
+@templates.command("list")
+@click.option("--account", metavar="URN", help=_ACCOUNT_HELP)
+@click.option(
+    "--sort",
+    type=click.Choice([one.value for one in SortField], case_sensitive=False),
+    default=SortField.NAME.value,
+    show_default=True,
+    help="By what.",
+)
+@click.option("--descending", is_flag=True, help="The last first.")
+@json_option
+@click.pass_obj
+def list_(shell: Shell, *, account: str | None, sort: str, descending: bool, as_json: bool) -> None:
+    """All templates of an ad account."""
+    order = SortOrder.DESCENDING if descending else SortOrder.ASCENDING
+    found = shell.ask(lambda database: _of(shell, database).listed(account, SortField(sort), order))
+    if as_json:
+        as_program(found)
+        return
+    listing(found.templates, _COLUMNS, as_json=False, empty="there are no templates: `syncd templates create`")
+    notices.show(found.notices)
+
+
+@templates.command()
+@click.argument("template")
+@json_option
+@click.pass_obj
+def show(shell: Shell, *, template: str, as_json: bool) -> None:
+    """One template with all it targets."""
+    found = shell.ask(lambda database: _of(shell, database).shown(template))
+    if as_json:
+        as_program(found)
+        return
+    for one in found.templates:
+        facts(one, _lines(one), as_json=False)
+    notices.show(found.notices)
+
+
+@templates.command()
+@click.option("--name", required=True, help="At most 100 characters.")
+@click.option("--description", default="", help="At most 500 characters.")
+@click.option("--segment", metavar="KEY", help="A segment it targets.")
+@click.option("--account", metavar="URN", help="Without --segment: " + _ACCOUNT_HELP)
+@facet_options
+@json_option
+@click.pass_obj
+def create(
+    shell: Shell,
+    *,
+    name: str,
+    description: str,
+    segment: str | None,
+    account: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Save a template: of a segment, of facets, or of both."""
+
+    async def work(database: Database) -> str:
+        urn, criteria = await _meant(shell, database, segment, account, include, exclude)
+        draft = Draft(account=urn, name=name, description=description, criteria=criteria)
+        return await _of(shell, database).create(draft)
+
+    made = shell.ask(work)
+    if as_json:
+        as_program({"id": made})
+        return
+    click.echo(f"template {made} is saved: `syncd templates show {made}`")
+
+
+@templates.command()
+@click.argument("template")
+@click.option("--name", help="Another name, at most 100 characters.")
+@click.option("--description", help="Another description, at most 500 characters.")
+@click.option("--segment", metavar="KEY", help="A segment it targets from now on, with --include and --exclude.")
+@facet_options
+@click.pass_obj
+def update(
+    shell: Shell,
+    *,
+    template: str,
+    name: str | None,
+    description: str | None,
+    segment: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> None:
+    """Change a template's name, its description, or all it targets."""
+
+    async def work(database: Database) -> None:
+        criteria = None
+        if segment is not None:
+            _, criteria = await _meant(shell, database, segment, None, include, exclude)
+        elif include or exclude:
+            criteria = targeting(None, targets.facets(include), targets.facets(exclude))
+        change = Change(name=name, description=description, criteria=criteria)
+        await _of(shell, database).update(template, change)
+
+    shell.ask(work)
+    click.echo(f"template {template} is changed")
+
+
+@templates.command()
+@click.argument("template", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def delete(shell: Shell, *, template: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Delete templates; several go in one call."""
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Rejected("deleting templates needs --yes")
+        click.confirm(f"Delete {', '.join(template)}?", abort=True)
+    done = shell.ask(lambda database: _of(shell, database).delete(template))
+    if as_json:
+        as_program(done)
+    else:
+        for one in done.gone:
+            click.echo(f"template {one} is deleted")
+        for one, words in done.kept.items():
+            click.echo(f"template {one} is still there: {words}", err=True)
+    if done.kept:
+        sys.exit(1)
+
+
+def _of(shell: Shell, database: Database) -> Templates:
+    return Templates(database=database, settings=shell.settings)
+
+
+async def _meant(
+    shell: Shell,
+    database: Database,
+    segment: str | None,
+    account: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> tuple[str, Criteria]:
+    """The ad account and the criteria that the options name."""
+    included, excluded = targets.facets(include), targets.facets(exclude)
+    if segment is not None:
+        whom = await targets.target(database, shell.settings, segment)
+        return whom.account, whom.criteria(included, excluded)
+    urn, _ = targets.account_of(shell.settings, account)
+    return urn, targeting(None, included, excluded)
+
+
+def _lines(one: TemplateReport) -> list[tuple[str, object]]:
+    return [
+        ("template", one.id),
+        ("name", one.name),
+        ("description", one.description or None),
+        ("ad account", one.account),
+        ("people, about", one.members),
+        ("created", one.created),
+        ("modified", one.modified),
+        *(("include" if number == 0 else "and", _clause(clause)) for number, clause in enumerate(one.include)),
+        *((("exclude", _clause(one.exclude)),) if one.exclude else ()),
+    ]
+
+
+def _clause(clause: Clause) -> str:
+    return " or ".join(f"{name}: {', '.join(urns)}" for name, urns in clause.items())

@@ -1,0 +1,105 @@
+"""A CSV file as LinkedIn takes it for a list: read once, hashed on the way, judged row by row and as a whole.
+
+No plain address outlives its line. What is wrong with the file is Rejected in one sentence that never holds a value.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from syncd.domain.change import Kind
+from syncd.domain.identity import Invalid
+from syncd.domain.listrow import FEWEST_ROWS, MOST_BYTES, MOST_ROWS, TEMPLATES, kind_of, listed
+from syncd.errors import Rejected
+from syncd.operations.importfiles import Progress, csv_rows, text_of
+
+_TOLD_EVERY: Final = 1_000
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFile:
+    """A list ready to be uploaded; `skipped` rows cannot be sent, by reason."""
+
+    kind: Kind
+    rows: int
+    skipped: dict[str, int]
+    body: bytes
+
+
+def read(file: IO[bytes], path: Path, *, allow_names_only: bool, skip_rejects: bool, progress: Progress) -> ListFile:
+    """Raises Rejected for a file that is no list, is too short, too long or too large, or has rows that cannot be sent."""
+    rows = csv_rows(text_of(file, path), path, ",")
+    first = next(rows, None)
+    if first is None:
+        raise Rejected(f"{path}: is empty; its first line must name the columns")
+    kind = kind_of(first[1])
+    if not isinstance(kind, Kind):
+        raise Rejected(f"{path}: {kind}")
+    header = [name.strip().lower() for name in first[1]]
+    columns = [column for column in TEMPLATES[kind] if column in header]
+    written = io.StringIO(newline="")
+    out = csv.writer(written, lineterminator="\n")
+    out.writerow(columns)
+    taken, rejects = 0, _Rejects()
+    for number, cells in enumerate(_named(rows, header, path), 1):
+        if number % _TOLD_EVERY == 0:
+            progress(file.tell())
+        row = listed(kind, cells[1], allow_names_only=allow_names_only)
+        if isinstance(row, Invalid):
+            rejects.note(cells[0], row)
+            continue
+        taken += 1
+        if taken > MOST_ROWS:
+            raise Rejected(f"{path}: has more than {MOST_ROWS:,} rows, the most a list may have: split it")
+        out.writerow([row.get(column, "") for column in columns])
+    if rejects.found and not skip_rejects:
+        raise Rejected(f"{path}: {rejects.told(taken)}")
+    if taken < FEWEST_ROWS:
+        raise Rejected(f"{path}: has {taken:,} rows that can be sent; a list needs {FEWEST_ROWS}")
+    return ListFile(
+        kind=kind, rows=taken, skipped=dict(rejects.reasons), body=_sized(written.getvalue().encode(), path)
+    )
+
+
+def _named(
+    rows: Iterable[tuple[int, list[str]]], header: list[str], path: Path
+) -> Iterator[tuple[int, dict[str, str]]]:
+    for line, row in rows:
+        if len(row) != len(header):
+            raise Rejected(f"{path}: line {line} has {len(row)} columns where the header has {len(header)}")
+        if any(cell.strip() for cell in row):
+            yield line, dict(zip(header, row, strict=True))
+
+
+def _sized(body: bytes, path: Path) -> bytes:
+    if len(body) > MOST_BYTES:
+        raise Rejected(f"{path}: comes to {len(body) / 1_048_576:.1f} MB once hashed; a list may have 20 MB: split it")
+    return body
+
+
+class _Rejects:
+    """Rows that cannot be sent: all are counted, the first few are named by their line."""
+
+    def __init__(self) -> None:
+        self.found = 0
+        self.reasons: Counter[str] = Counter()
+        self._first: list[str] = []
+
+    def note(self, line: int, why: Invalid) -> None:
+        self.found += 1
+        self.reasons[why.reason.value] += 1
+        if len(self._first) < _SHOWN:
+            self._first.append(f"line {line}: {why.detail}")
+
+    def told(self, taken: int) -> str:
+        return (
+            f"{self.found:,} of {self.found + taken:,} rows cannot be sent (--skip-rejects leaves them out); "
+            + " ".join(self._first)
+        )

@@ -1,0 +1,99 @@
+"""Whom an operation of planning is about, and in whose voice it asks: a segment, its ad account, its member."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from syncd.domain.targeting import Criteria, facet_name, targeting
+from syncd.errors import Rejected
+from syncd.operations.segments import unknown
+from syncd.settings import Member, Settings
+from syncd.store import reports
+from syncd.store.engine import Database
+
+_ACCOUNT: Final = re.compile(r"urn:li:sponsoredAccount:[0-9]{1,18}")
+_BETWEEN: Final = re.compile(r",(?=urn:)")
+
+Facets = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A segment that campaigns can target."""
+
+    id: int
+    key: str
+    account: str
+    member: Member
+    audience: str
+
+    def criteria(self, include: Facets = (), exclude: Facets = ()) -> Criteria:
+        """The segment, narrowed by facets."""
+        return targeting(self.audience, include, exclude)
+
+
+async def target(database: Database, settings: Settings, key: str) -> Target:
+    """Raises Rejected for a segment that is not known, or has no ad segment yet."""
+    async with database.read() as connection:
+        found = await reports.segment_rows(connection, key)
+        if not found:
+            raise await unknown(connection, key)
+    row = found[0]
+    if not row.ad_segment:
+        raise Rejected(f"segment {key} has no ad segment yet: the daemon notes it as soon as LinkedIn has made it")
+    return Target(
+        id=row.id, key=key, account=row.account, member=member_of(settings, row.member), audience=row.ad_segment
+    )
+
+
+def member_of(settings: Settings, key: str | None = None) -> Member:
+    """The member of that key, or the first one declared."""
+    known = {member.key: member for member in settings.members}
+    if not known:
+        raise Rejected("no member is declared in the configuration: nobody can ask LinkedIn")
+    if key is not None and key not in known:
+        raise Rejected(f"there is no member {key} in the configuration: declared are {', '.join(sorted(known))}")
+    return known[key] if key is not None else settings.members[0]
+
+
+def account_of(settings: Settings, account: str | None) -> tuple[str, Member]:
+    """The ad account, by its URN or because it is the only one of the configuration, and a member that works for it."""
+    known = {segment.account: segment.member for segment in settings.segments}
+    if account is None:
+        if len(known) != 1:
+            raise Rejected("say which ad account: --account urn:li:sponsoredAccount:…")
+        account = next(iter(known))
+    if not _ACCOUNT.fullmatch(account):
+        raise Rejected(f"{account!r} is no ad account: it is written urn:li:sponsoredAccount:123456")
+    return account, member_of(settings, known.get(account))
+
+
+def facets(pairs: Iterable[str]) -> Facets:
+    """`FACET=URN[,URN…]` as facets with their entities. Raises Rejected for one that is not known."""
+    return tuple(_facets(pairs))
+
+
+def _facets(pairs: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for pair in pairs:
+        name, sign, urns = pair.partition("=")
+        if not sign or not urns:
+            raise Rejected(f"{pair!r} is no facet with entities: write locations=urn:li:geo:103644278")
+        yield facet(name), tuple(urn.strip() for urn in _BETWEEN.split(urns))
+
+
+def facet(text: str) -> str:
+    """The name of a facet. Raises Rejected for one that is not known."""
+    name = facet_name(text.strip())
+    if name is None:
+        raise Rejected(f"there is no facet {text!r}: `syncd facets` lists them; one that is new needs its whole URN")
+    return name
+
+
+def refuse(problems: Iterable[str]) -> None:
+    """Raises Rejected with all problems, if there are any."""
+    found = list(problems)
+    if found:
+        raise Rejected("; ".join(found))
