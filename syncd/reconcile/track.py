@@ -30,7 +30,6 @@ from syncd.domain.settlement import NEWBORN
 from syncd.linkedin import segments as dmp
 from syncd.linkedin.caller import Caller
 from syncd.linkedin.segments import DmpSegment
-from syncd.linkedin.transport import Transport
 from syncd.store import ledger, looks, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
@@ -75,28 +74,13 @@ class Tracker:
         return is_due(segment.status, segment.status_since, segment.status_seen_at, moment, self.interval)
 
     async def _account(self, account: str, wanted: dict[int, Segment], moment: float) -> Failure | None:
-        found: dict[int, DmpSegment] = {}
-        listed = 0
-        pages = None
-        while True:
-
-            async def page(transport: Transport, token: str) -> tuple[DmpSegment, ...] | Failure | None:
-                nonlocal pages
-                if pages is None:
-                    pages = dmp.of_account(transport, token=token, account=account)
-                got = await anext(pages, None)
-                if got is not None and not isinstance(got, tuple):
-                    pages = None  # a failure ends a listing: the next try begins anew
-                return got
-
-            answer = await self.caller.ask(page)
-            if answer is None:
-                break
-            if not isinstance(answer, tuple):
-                return answer
-            listed += len(answer)
-            found.update((one.id, one) for one in answer if one.id in wanted)
-        self.emit(AccountSeen(member=self.grant.member, account=account, segments=listed))
+        listed = await self.caller.gather(
+            lambda transport, token: dmp.of_account(transport, token=token, account=account)
+        )
+        if not isinstance(listed, list):
+            return listed
+        self.emit(AccountSeen(member=self.grant.member, account=account, segments=len(listed)))
+        found = {one.id: one for one in listed if one.id in wanted}
         for dmp_id, segment in wanted.items():
             if dmp_id not in found:
                 await self._missing(segment, dmp_id, moment)

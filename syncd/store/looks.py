@@ -30,12 +30,12 @@ _LOOK: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleCheck:
-    """A member's role in an ad account, None where it has none, and when that was seen, in seconds since 1970."""
+    """A member's role in an ad account, None where it has none; seen `age` seconds ago."""
 
     member: str
     account: str
     role: str | None
-    at: float
+    age: float
 
 
 async def newest(connection: AsyncConnection, segment_ids: Collection[int]) -> dict[int, Look]:
@@ -99,9 +99,11 @@ async def check_roles(connection: AsyncConnection, member: str, roles: Mapping[s
 async def role_checks_of(connection: AsyncConnection) -> Sequence[RoleCheck]:
     """The last check of every member."""
     r = role_checks.c
-    statement = select(r.member, r.account, r.role, epoch(r.checked_at).label("at")).order_by(r.member, r.account)
+    statement = select(r.member, r.account, r.role, (epoch(now()) - epoch(r.checked_at)).label("age")).order_by(
+        r.member, r.account
+    )
     return [
-        RoleCheck(member=row.member, account=row.account, role=row.role, at=row.at)
+        RoleCheck(member=row.member, account=row.account, role=row.role, age=row.age)
         for row in await connection.execute(statement)
     ]
 

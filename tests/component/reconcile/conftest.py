@@ -7,13 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
-from cryptography.fernet import Fernet
-from pydantic import SecretStr
 
 from syncd.domain.events import Event
 from syncd.domain.segment import MemberKey, Segment
@@ -21,12 +18,12 @@ from syncd.linkedin.caller import Caller
 from syncd.operations import voices
 from syncd.operations.voices import Clock
 from syncd.sandbox import SandboxOptions, create_app
-from syncd.settings import Linkedin, Member, Settings
+from syncd.settings import Linkedin, Settings
 from syncd.store import leases, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
 from tests.component.operations import road
-from tests.component.operations.conftest import made
+from tests.component.operations.conftest import made, refreshed
 
 
 @dataclass(kw_only=True)
@@ -72,15 +69,6 @@ class Haste:
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
-
-
-def refreshed(folder: Path) -> dict[str, Any]:
-    """Settings of a member whose access token syncd fetches by itself."""
-    refresh, secret = folder / "refresh", folder / "secret"
-    refresh.write_text("sandbox-refresh")
-    secret.write_text("demo-secret")
-    demo = Member(key="demo", client_id="demo-app", refresh_token_file=refresh, client_secret_file=secret)
-    return {"members": (demo,), "secret_keys": (SecretStr(Fernet.generate_key().decode()),)}
 
 
 @pytest.fixture
