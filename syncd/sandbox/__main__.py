@@ -7,22 +7,35 @@ import argparse
 import asyncio
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import Field, fields, replace
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from .app import serve
-from .options import SandboxOptions, parse_clock, parse_member
+from .options import SandboxOptions, parse_clock, parse_member, parse_share, parse_version
 
 DESCRIPTION = """A LinkedIn of your own, to try clients on. It sends nothing anywhere and forgets everything when it stops.
 Most options can be changed while it runs, under /_sandbox/options."""
 
-READERS = {"clock_factor": parse_clock, "members": parse_member}
+READERS = {
+    "clock_factor": parse_clock,
+    "members": parse_member,
+    "active_versions": parse_version,
+    "match_rate": parse_share,
+    "opt_out_rate": parse_share,
+}
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A wrong option costs its reader one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (--help lists the options)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="syncd sandbox", description=DESCRIPTION)
+    parser = OneLineParser(prog="syncd sandbox", description=DESCRIPTION)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8900, help="0 picks a free one (default: %(default)s)")
     hints = get_type_hints(SandboxOptions)
@@ -45,8 +58,20 @@ def _add(parser: argparse.ArgumentParser, option: Field[Any], kind: Any) -> None
     else:
         told["metavar"] = option.metadata["metavar"] or "N"
         plain = next(one for one in get_args(kind) or (kind,) if one is not NoneType)
-        told["type"] = READERS.get(option.name) or (plain if plain in {int, float} else str)
+        told["type"] = _reader(READERS.get(option.name) or (plain if plain in {int, float} else str))
     parser.add_argument(flag, **told)
+
+
+def _reader(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """What cannot be read is said in its own words, not in argparse's."""
+
+    def reader(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as wrong:
+            raise argparse.ArgumentTypeError(str(wrong)) from wrong
+
+    return reader
 
 
 def _help(option: Field[Any], kind: Any) -> str:
@@ -81,8 +106,14 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    with suppress(asyncio.CancelledError):
-        asyncio.run(_run(build_parser().parse_args()))
+    parser = build_parser()
+    arguments = parser.parse_args()
+    try:
+        asyncio.run(_run(arguments))
+    except asyncio.CancelledError:
+        return
+    except OSError as wrong:
+        parser.error(f"cannot start: {wrong}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Targeting criteria: read, and held against the rules that hold wherever they are used (references 000, 003, 004)."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,11 +9,13 @@ import msgspec
 from .answers import RefusedError
 from .catalogue import FACET, facet_of
 from .options import SandboxOptions
+from .people import Member, require_account
 from .world import World
 
 MATCHED = frozenset({"audienceMatchingSegments", "dynamicSegments"})
 GEO = frozenset({"locations", "profileLocations"})
 NARROW_NOTHING = frozenset({"ageRanges", "genders", "interfaceLocales"})
+ACCOUNT = re.compile(r"urn:li:sponsoredAccount:\d+", re.ASCII)
 CODE = "FAILED_VALIDATION_CONDITION"
 
 Chosen = Mapping[str, Sequence[str]]
@@ -63,6 +66,13 @@ def refused(options: SandboxOptions, why: str) -> RefusedError:
 def missing(options: SandboxOptions, field: str) -> RefusedError:
     message = f"Missing required fields in the request: {field}"
     return RefusedError(options.bad_criteria_status, message, CODE)
+
+
+def check_account(world: World, member: Member, account: str) -> None:
+    """An account in its form, on which the member has a role."""
+    if not ACCOUNT.fullmatch(account):
+        raise refused(world.options, f"{account} is not a sponsored account")
+    require_account(member, account)
 
 
 def read_criteria(world: World, written: WrittenCriteria, account: str) -> Criteria:

@@ -8,9 +8,8 @@ import msgspec
 from .answers import Answer, json_answer, not_provisioned
 from .call import Call
 from .catalogue import FACET, Facet, facet_of
-from .criteria import NARROW_NOTHING, Criteria, WrittenCriteria, missing, read_criteria, refused
+from .criteria import NARROW_NOTHING, Criteria, WrittenCriteria, check_account, missing, read_criteria, refused
 from .crowd import FEWEST, Crowd, crowd_of, rounded
-from .people import require_account
 from .world import World
 
 RESOURCE = "targetingAudienceInsights"
@@ -46,7 +45,7 @@ class InsightsRequest(msgspec.Struct, forbid_unknown_fields=True, rename="camel"
     targeting_criteria: WrittenCriteria
     group_by: str
     segments_ordered_by: Literal["AUDIENCE_PERCENTAGE", "HIERARCHICAL"] = "AUDIENCE_PERCENTAGE"
-    max_return_count: int = 5
+    max_return_count: int | float = 5
 
 
 class Wrapped(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,7 +79,7 @@ def _account(world: World, call: Call, wanted: InsightsRequest) -> str:
         if world.options.metadata_required:
             raise missing(world.options, "requestMetaData.sponsoredAccount")
         account = world.options.accounts[0]
-    require_account(call.member, account)
+    check_account(world, call.member, account)
     return account
 
 
@@ -99,7 +98,8 @@ def _grouping(world: World, wanted: InsightsRequest) -> Facet:
         raise refused(world.options, f"groupBy {wanted.group_by} is not supported")
     if wanted.segments_ordered_by == "HIERARCHICAL" and not facet.ordered:
         raise refused(world.options, f"HIERARCHICAL is not supported for {facet.urn}")
-    if not 1 <= wanted.max_return_count <= MOST_GROUPS:
+    count = wanted.max_return_count
+    if count not in range(1, MOST_GROUPS + 1):
         raise refused(world.options, f"maxReturnCount must be 1 to {MOST_GROUPS}")
     return facet
 
@@ -122,5 +122,5 @@ def _groups(crowd: Crowd, facet: Facet, wanted: InsightsRequest) -> list[dict[st
             "entityPercentage": floor(members[urn] / crowd.total * 100 + 0.5),
             "value": urn,
         }
-        for urn in urns[: wanted.max_return_count]
+        for urn in urns[: int(wanted.max_return_count)]
     ]

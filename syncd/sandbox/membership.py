@@ -117,5 +117,6 @@ class Membership:
         return sum(counts[column] for counts in self._recent.values())
 
     def _sum(self, keys: set[bytes]) -> int:
-        tallies = self._tallies
-        return sum([tallies[crc32(key) & LAST_SLOT] for key in keys])
+        """The one thing done for every key of every batch: kept to a checksum and a look-up."""
+        tallies, checksum, last = self._tallies, crc32, LAST_SLOT
+        return sum([tallies[checksum(key) & last] for key in keys])

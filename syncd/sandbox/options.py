@@ -7,6 +7,8 @@ line is made from it: a field's name, type, choices and help are the option's.
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from .versions import lifetime
+
 DAY = 86_400
 
 SCOPES = "r_ads rw_ads rw_dmp_segments"
@@ -88,6 +90,21 @@ def parse_member(text: str) -> MemberOption:
     if len(parts) not in {2, 3} or not all(parts):
         raise ValueError(f"not KEY:TOKEN[:ROLE]: {text!r}")
     return MemberOption(*parts)
+
+
+def parse_version(text: str) -> str:
+    """Read `YYYYMM`; ValueError when it is not that."""
+    if lifetime(text) is None:
+        raise ValueError(f"not YYYYMM: {text!r}")
+    return text
+
+
+def parse_share(text: str) -> float:
+    """Read a number from 0 to 1."""
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise ValueError(f"not from 0 to 1: {text!r}")
+    return share
 
 
 def parse_clock(text: str) -> float:

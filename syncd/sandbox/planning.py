@@ -9,10 +9,9 @@ import msgspec
 
 from .answers import Answer, json_answer, not_provisioned
 from .call import Call
-from .criteria import Criteria, WrittenCriteria, missing, read_criteria, refused
+from .criteria import Criteria, WrittenCriteria, check_account, missing, read_criteria, refused
 from .crowd import FEWEST, crowd_of
 from .forecast import SPREAD, Campaign, Optimization, Point
-from .people import require_account
 from .world import World
 
 # So the reference prints it, though it names another resource than the one that was asked.
@@ -62,7 +61,7 @@ def act(world: World, call: Call) -> Answer:
     if action not in ACTIONS:
         raise refused(world.options, f"mediaPlanning has the actions {' and '.join(ACTIONS)}")
     wanted = _read(world, call.body)
-    require_account(call.member, wanted.sponsored_account_urn)
+    check_account(world, call.member, wanted.sponsored_account_urn)
     if wanted.currency_code != "USD":
         raise refused(world.options, "currencyCode must be USD")
     criteria = _criteria(world, wanted)

@@ -30,3 +30,12 @@ def is_active(version: str, now: float, pinned: tuple[str, ...]) -> bool:
         return version in pinned
     life = lifetime(version)
     return life is not None and life[0] <= datetime.fromtimestamp(now, UTC).date() < life[1]
+
+
+def newest_active(now: float, pinned: tuple[str, ...]) -> str:
+    """One that a client may send today."""
+    if pinned:
+        return max(pinned)
+    today = datetime.fromtimestamp(now, UTC).date()
+    begun = today if today >= middle(today.year, today.month) else today.replace(day=1) - timedelta(days=1)
+    return f"{begun:%Y%m}"

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ async def start() -> AsyncIterator[Start]:
     """Starts a sandbox with options, on a machine time that stands still unless `real_time` is asked for."""
     async with AsyncExitStack() as stack:
 
-        async def begin(*, real_time: bool = False, **options: Any) -> Sandbox:
-            time = FakeTime()
+        async def begin(*, real_time: bool = False, day: str = "2027-01-15T08:00", **options: Any) -> Sandbox:
+            time = FakeTime(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
             told = SandboxOptions(**options)
             clock = None if real_time else SandboxClock(told.clock_factor, time.wall, time.monotonic)
             client = TestClient(TestServer(create_app(told, clock=clock)))

@@ -25,14 +25,15 @@ FINANCE: Facets = {"jobFunctions": ["urn:li:function:10"]}
 class FakeTime:
     """Machine time that stands still until it is moved."""
 
-    def __init__(self) -> None:
+    def __init__(self, epoch: float) -> None:
+        self._epoch = epoch
         self.seconds = 1_000.0
 
     def monotonic(self) -> float:
         return self.seconds
 
     def wall(self) -> float:
-        return 1_800_000_000.0 + self.seconds
+        return self._epoch + self.seconds
 
 
 def digest(text: str) -> str:

@@ -1,10 +1,10 @@
 """What every call must carry, and what every answer carries."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
-from syncd.sandbox.versions import lifetime
+from syncd.sandbox.versions import is_active, lifetime, newest_active
 from tests.component.sandbox.conftest import Start
 from tests.component.sandbox.driver import ACCOUNT, Sandbox, encoded, user
 
@@ -43,6 +43,17 @@ def test_the_known_ends_of_versions_are_kept(version: str, end: date) -> None:
     life = lifetime(version)
     assert life is not None
     assert life[1] == end
+
+
+@pytest.mark.parametrize(
+    ("day", "version"),
+    [("2026-11-24", "202611"), ("2026-11-15", "202610"), ("2026-11-16", "202611"), ("2027-01-01", "202612")],
+)
+def test_the_newest_version_is_one_that_has_begun(day: str, version: str) -> None:
+    now = datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
+    assert newest_active(now, ()) == version
+    assert is_active(version, now, ())
+    assert newest_active(now, ("202608", "202604")) == "202608"
 
 
 async def test_a_version_ends_by_the_sandbox_clock(sandbox: Sandbox) -> None:

@@ -137,6 +137,8 @@ WRONG = {
     "no criteria": wanted(US, FINANCE) | {"targetingCriteria": None},
     "no groupBy": {name: value for name, value in wanted(US, FINANCE).items() if name != "groupBy"},
     "no metadata": wanted(US, FINANCE, requestMetaData={}),
+    "no account of that form": wanted(US, FINANCE, requestMetaData={"sponsoredAccount": "urn:li:person:1"}),
+    "half a group": wanted(US, FINANCE, maxReturnCount=1.5),
     "a field nobody knows": wanted(US, FINANCE, colour="red"),
     "no geo": wanted(FINANCE),
     "geo only": wanted(US),

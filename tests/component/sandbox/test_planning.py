@@ -120,6 +120,7 @@ async def test_dates_may_be_called_either_way_and_count(sandbox: Sandbox, start_
 
 WRONG: dict[str, dict[str, Any]] = {
     "no account": {"sponsoredAccountUrn": None},
+    "no account of that form": {"sponsoredAccountUrn": "123456"},
     "no criteria": {"targetingCriteria": None},
     "no objective": {"objectiveType": None},
     "an unknown objective": {"objectiveType": "LEADS"},

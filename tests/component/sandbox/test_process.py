@@ -59,3 +59,33 @@ def test_a_member_that_is_misspelt_is_refused(text: str) -> None:
 def test_a_clock_that_does_not_run_forward_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_clock(text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--clock", "fast"),
+        ("--member", "ann"),
+        ("--active-version", "latest"),
+        ("--match-rate", "70"),
+        ("--expired-stream", "perhaps"),
+        ("--users-per-minute", "many"),
+        ("--colour", "red"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_exit_code_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args(words)
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (2, 1)
+    assert words[0] in said
+
+
+async def test_a_port_that_is_taken_is_one_line_and_exit_code_2() -> None:
+    async with running() as (url, _):
+        second = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "syncd.sandbox", "--port", url.rpartition(":")[2]), stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await second.communicate()
+    assert (second.returncode, said.count(b"\n")) == (2, 1)
+    assert b"cannot start" in said

@@ -1,0 +1,3 @@
+from tests.component.sandbox.conftest import sandbox, start
+
+__all__ = ["sandbox", "start"]
