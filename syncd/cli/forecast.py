@@ -96,7 +96,7 @@ def _lines(found: ForecastReport) -> list[Line]:
         Line("Frequency: impressions a person", forecast.frequency, _fraction),
     ]
     if forecast.share is not None:
-        lines.append(Line("Share of the audience, in percent", forecast.share, _fraction))
+        lines.append(Line("Share: percent of the audience", forecast.share, _fraction))
     return lines
 
 
@@ -105,18 +105,19 @@ def _show(found: ForecastReport) -> None:
     spots = reach.spots[:: max(1, len(reach.spots) // _ROWS)]
     rows = sorted({*(spot.budget for spot in spots), *([float(found.budget)] if found.budget else [])})
     columns = [Column("budget ($)", lambda row: f"{row:,.0f}", number=True)]
-    columns += [
-        Column(line.title.partition(":")[0].lower(), _cell(line, line.curve.target), number=True)
-        for line in _lines(found)
-    ]
+    columns += [Column(_short(line), _cell(line, line.curve.target), number=True) for line in _lines(found)]
     listing(rows, columns, as_json=False, empty="LinkedIn forecasts nothing")
     for line in _lines(found):
         click.echo()
         click.echo("\n".join(area(line.title, line.curve, line.said)))
     if found.budget is not None:
         click.echo()
-        told = [f"{line.title} {line.said(line.curve.target.value)}" for line in _lines(found) if line.curve.target]
+        told = [f"{_short(line)} {line.said(line.curve.target.value)}" for line in _lines(found) if line.curve.target]
         click.echo(f"for ${found.budget:,}: {'; '.join(told)}")
+
+
+def _short(line: Line) -> str:
+    return line.title.partition(":")[0].lower()
 
 
 def _cell(line: Line, target: Spot | None) -> Callable[[float], str | None]:

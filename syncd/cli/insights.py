@@ -71,12 +71,12 @@ def insights(
 
 def _show(one: Breakdown) -> None:
     click.echo(f"{one.label} of {_people(one)}, as of {said(one.at)}")
-    most = max((group.percent for group in one.groups), default=0)
+    most = max((group.count for group in one.groups), default=0)
     columns = (
         Column("group", lambda group: group.name),
         Column("people", lambda group: group.count, number=True),
         Column("share", lambda group: f"{group.percent} %", number=True),
-        Column("", lambda group: bar(group.percent, most)),
+        Column("", lambda group: bar(group.count, most)),
         Column("URN", lambda group: group.entity),
     )
     listing(one.groups, columns, as_json=False, empty=_nobody(one))
@@ -98,5 +98,5 @@ def _nobody(one: Breakdown) -> str:
 def _panel(one: Breakdown) -> Bars:
     return Bars(
         f"{one.label} · {_people(one)} · {one.at:%Y-%m-%d}",
-        [Bar(group.name, group.percent / 100, f"{group.percent} %  {group.count:,}") for group in one.groups],
+        [Bar(group.name, group.count, f"{group.count:,} · {group.percent} %") for group in one.groups],
     )

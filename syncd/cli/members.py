@@ -7,8 +7,8 @@ from typing import Final
 import click
 
 from syncd.cli.shell import Shell
-from syncd.cli.showing import Column, facts, json_option, listing
-from syncd.operations import epochs
+from syncd.cli.showing import Column, facts, json_option, listing, said
+from syncd.operations import epochs, signing
 from syncd.operations import members as operations
 from syncd.operations.epochs import EpochReport
 from syncd.operations.members import MemberReport
@@ -37,7 +37,7 @@ _COLUMNS: Final = (
 
 @click.group()
 def members() -> None:
-    """See, pause and resume members."""
+    """See, sign in, pause and resume members."""
 
 
 @members.command("list")
@@ -65,6 +65,23 @@ def resume(shell: Shell, key: str) -> None:
     """Let it go on, whether it was paused or parked."""
     shell.ask(lambda database: operations.resume(database, key))
     click.echo(f"member {key} goes on")
+
+
+@members.command("sign-in")
+@click.argument("key")
+@click.option("--redirect-uri", required=True, metavar="URL", help="One that the application names at LinkedIn.")
+@click.pass_obj
+def sign_in(shell: Shell, key: str, redirect_uri: str) -> None:
+    """Get tokens for a member: consent in a browser, then give the address it ended at.
+
+    The tokens are sealed in the database, and take the place of those in the member's files until a file changes.
+    """
+    begun = signing.begin(shell.settings, key, redirect_uri)
+    click.echo(f"open this in a browser where {key} is signed in at LinkedIn:\n\n  {begun.url}\n")
+    arrived = click.prompt("The address it ends at", hide_input=True)
+    ends = shell.ask(lambda database: signing.finish(database, shell.settings, begun, arrived))
+    until = f"; its consent ends {said(ends)}" if ends is not None else ""
+    click.echo(f"member {key} is signed in{until}")
 
 
 @click.group()

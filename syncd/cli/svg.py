@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from pathlib import Path
 from textwrap import wrap
 from typing import Final
@@ -24,6 +25,7 @@ _PLOT: Final = 180
 _PLOT_LEFT: Final = 90
 _PLOT_RIGHT: Final = 30
 _TICKS: Final = 4
+_STEPS: Final = (1.0, 1.2, 1.6, 2.0, 2.4, 3.2, 4.0, 6.0, 8.0, 10.0)
 _INK, _PALE, _BLUE, _RED = "#1f2328", "#8c959f", "#0a66c2", "#cf222e"
 _NOTICE_COLUMNS: Final = 108
 
@@ -31,13 +33,13 @@ _NOTICE_COLUMNS: Final = 108
 @dataclass(frozen=True, slots=True)
 class Bar:
     name: str
-    share: float
+    value: float
     label: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Horizontal bars; `share` is 0 to 1."""
+    """Horizontal bars, the longest as long as there is room."""
 
     title: str
     bars: Sequence[Bar]
@@ -82,13 +84,13 @@ def picture(title: str, panels: Sequence[Bars | Line], notices: Sequence[Notice]
 
 def _bars(panel: Bars, y: int) -> tuple[list[str], int]:
     parts = [_text(24, y + 18, panel.title, size=15, weight=600)]
-    most = max((bar.share for bar in panel.bars), default=0.0) or 1.0
+    most = max((bar.value for bar in panel.bars), default=0.0) or 1.0
     room = _WIDTH - _LEFT - _RIGHT
     for number, bar in enumerate(panel.bars):
         top = y + 32 + number * _ROW
-        width = max(1.0, bar.share / most * room)
+        width = max(1.0, bar.value / most * room)
         parts += [
-            _text(_LEFT - 10, top + 15, _cut(bar.name, 32), anchor="end"),
+            _text(_LEFT - 10, top + 15, _cut(bar.name, 28), anchor="end"),
             f'<rect x="{_LEFT}" y="{top + 2}" width="{width:.1f}" height="{_ROW - 8}" rx="2" fill="{_BLUE}"/>',
             _text(_LEFT + width + 8, top + 15, bar.label, fill=_PALE),
         ]
@@ -101,7 +103,7 @@ def _line(panel: Line, y: int) -> tuple[list[str], int]:
     parts = [_text(24, y + 18, panel.title, size=15, weight=600)]
     spots, target = panel.curve.spots, panel.curve.target
     height = 32 + _PLOT + 48
-    top = max((spot.value for spot in (*spots, *([target] if target else []))), default=0.0)
+    top = _round_top(max((max(spot.value, spot.high or 0.0) for spot in spots), default=0.0))
     if len(spots) < 2 or top <= 0:
         return [*parts, _text(_PLOT_LEFT, y + 50, "no curve", fill=_PALE)], height
     first, last = spots[0].budget, spots[-1].budget
@@ -126,6 +128,14 @@ def _line(panel: Line, y: int) -> tuple[list[str], int]:
     if target is not None and first <= target.budget <= last:
         parts += _target(target, at(target), panel.said)
     return parts, height
+
+
+def _round_top(value: float) -> float:
+    """The next number that four ticks divide well."""
+    if value <= 0:
+        return 0.0
+    size: float = 10.0 ** floor(log10(value))
+    return next(step * size for step in _STEPS if step * size >= value)
 
 
 def _range(spots: Sequence[Spot], at: Callable[[Spot], tuple[float, float]]) -> Iterator[str]:
@@ -162,7 +172,7 @@ def _text(
 ) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" '
-        f'fill="{fill}">{escape(words)}</text>'
+        f'fill="{fill}" stroke="#ffffff" stroke-width="4" paint-order="stroke">{escape(words)}</text>'
     )
 
 

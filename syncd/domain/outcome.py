@@ -44,7 +44,7 @@ class Answer:
     uuid: str = ""
     body: bytes = field(default=b"", repr=False)
     created_id: str = ""
-    location: str = ""
+    location: str = field(default="", repr=False)
 
     @property
     def words(self) -> str:

@@ -35,7 +35,7 @@ FACETS: Final = frozenset(
 """Facets that may be given by their short name; any other needs its whole URN, so that a slip is not a call."""
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
-_ENTITY: Final = re.compile(r"urn:li:[A-Za-z]+:[^\s,]{1,200}")
+_ENTITY: Final = re.compile(r"urn:li:[A-Za-z]+:(?:\([^\s()]{1,200}\)|[^\s,()]{1,200})")
 
 Clause = Mapping[str, tuple[str, ...]]
 """Facet names with their entities' URNs: whoever has any of them."""

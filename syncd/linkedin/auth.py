@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from syncd.domain.retry import DATABASE, OUTAGE
 from syncd.domain.token import Tokens
 from syncd.errors import Transient
-from syncd.linkedin.oauth import Again, Dead, Verdict, granted, refreshing, token_url
+from syncd.linkedin.oauth import Again, Dead, Verdict, granted, redeeming, refreshing, token_url
 from syncd.linkedin.tokenfiles import TokenFiles, read_secret
 from syncd.linkedin.transport import Transport
 
@@ -153,6 +153,24 @@ class TokenSource:
             if not self._can_refresh(held.tokens):
                 return Dead(words)
             return await self._renew(held) or Again(0.0, words)
+
+    async def redeem(self, code: str, redirect_uri: str) -> Verdict | None:
+        """Trades the code of a consent for tokens and stores them; None once they are. They take the place of those in the
+        files, until a file changes.
+        """
+        secret = read_secret(self._client_secret_file)
+        if secret is None or self._client_id is None:
+            return Dead("the file of the client secret cannot be read")
+        in_files = self._files.read()
+        old = Tokens(access="", source=in_files.source if in_files is not None else "")
+        form = redeeming(code, redirect_uri, self._client_id, secret)
+        answer = await self._transport.form(token_url(self._transport.endpoint.oauth_url), form)
+        found = granted(answer, old, self._wall())
+        if not isinstance(found, Tokens):
+            return found
+        await self._kept(found)
+        self._adopt(found, new=True)
+        return None
 
     def _at_hand(self, *, replacing: bool) -> Access | None:
         """The token in use, unless there is a reason to look for another one first. One that is due still serves while

@@ -17,6 +17,7 @@ from syncd.linkedin.transport import Transport
 PLATFORM: Final = "LIST_UPLOAD"
 """The source platform of list segments; streaming ones have the application's own."""
 _MEDIA: Final = "urn:li:media:"
+_STORE: Final = "/ambry/"
 
 
 class _Place(msgspec.Struct):
@@ -48,8 +49,8 @@ async def attach(transport: Transport, *, token: str, dmp_id: int, media: str) -
 
 
 def _media(answer: Answer) -> str | Unclear:
-    """The URN itself, or the path that belongs behind `urn:li:media:`."""
+    """The URN itself, or the path whose name, without that of the store of files, belongs behind `urn:li:media:`."""
     location = answer.location
-    if not location or "://" in location:
+    if not location:
         return malformed(answer)
-    return location if location.startswith(_MEDIA) else _MEDIA + location
+    return location if location.startswith(_MEDIA) else _MEDIA + location.removeprefix(_STORE)

@@ -30,7 +30,7 @@ _DEVICE: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 _OPAQUE: Final = re.compile(r"(?<![\w.~+/=-])(?=[\w.~+/=-]*\d)(?=[\w.~+/=-]*[a-z])[\w.~+/=-]{40,}")
 _SUPPORT_ID: Final = re.compile(r"[A-Za-z0-9+/=_-]{1,40}")
 _CREATED_ID: Final = re.compile(r"[A-Za-z0-9:%_-]{1,200}")
-_LOCATION: Final = re.compile(r"[A-Za-z0-9:/._~%+=-]{1,500}")
+_LOCATION: Final = re.compile(r"(?:urn:li:media:|/)[A-Za-z0-9:/._~+=-]{1,500}")
 
 LENIENT: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding hostile bytes can raise."""
@@ -118,7 +118,7 @@ def _created_id(headers: Mapping[str, str], secrets: tuple[str, ...]) -> str:
 
 
 def _location(headers: Mapping[str, str], secrets: tuple[str, ...]) -> str:
-    """Where what was made is, as a name and never as a place to go to; empty when it does not look like one."""
+    """The name of an uploaded file, or its path: never a place to go to. Empty when it does not look like one."""
     found = headers.get("Location", "")
     return found if _LOCATION.fullmatch(found) and not any(secret in found for secret in secrets if secret) else ""
 

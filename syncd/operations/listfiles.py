@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -35,37 +35,61 @@ class ListFile:
 
 def read(file: IO[bytes], path: Path, *, allow_names_only: bool, skip_rejects: bool, progress: Progress) -> ListFile:
     """Raises Rejected for a file that is no list, is too short, too long or too large, or has rows that cannot be sent."""
-    rows = csv_rows(text_of(file, path), path, ",")
+    text = text_of(file, path)
+    try:
+        rows = csv_rows(text, path, ",")
+        kind, header = _header(rows, path)
+        body, taken, rejects = _hashed(
+            _named(rows, header, path), kind, header, allow_names_only, lambda: progress(file.tell())
+        )
+    finally:
+        text.detach()
+    if taken > MOST_ROWS:
+        raise Rejected(f"{path}: has more than {MOST_ROWS:,} rows, the most a list may have: split it")
+    if rejects.found and not skip_rejects:
+        raise Rejected(f"{path}: {rejects.told(taken)}")
+    if taken < FEWEST_ROWS:
+        raise Rejected(f"{path}: has {taken:,} rows that can be sent; a list needs {FEWEST_ROWS}")
+    if len(body) > MOST_BYTES:
+        raise Rejected(f"{path}: comes to {len(body) / 1_048_576:.1f} MB once hashed; a list may have 20 MB: split it")
+    return ListFile(kind=kind, rows=taken, skipped=dict(rejects.reasons), body=body)
+
+
+def _header(rows: Iterator[tuple[int, list[str]]], path: Path) -> tuple[Kind, list[str]]:
     first = next(rows, None)
     if first is None:
         raise Rejected(f"{path}: is empty; its first line must name the columns")
     kind = kind_of(first[1])
     if not isinstance(kind, Kind):
         raise Rejected(f"{path}: {kind}")
-    header = [name.strip().lower() for name in first[1]]
+    return kind, [name.strip().lower() for name in first[1]]
+
+
+def _hashed(
+    rows: Iterable[tuple[int, dict[str, str]]],
+    kind: Kind,
+    header: list[str],
+    allow_names_only: bool,
+    progress: Callable[[], None],
+) -> tuple[bytes, int, _Rejects]:
+    """The file as it is uploaded, in the order of the template; it ends at the first row that is too many."""
     columns = [column for column in TEMPLATES[kind] if column in header]
     written = io.StringIO(newline="")
     out = csv.writer(written, lineterminator="\n")
     out.writerow(columns)
     taken, rejects = 0, _Rejects()
-    for number, cells in enumerate(_named(rows, header, path), 1):
-        if number % _TOLD_EVERY == 0:
-            progress(file.tell())
-        row = listed(kind, cells[1], allow_names_only=allow_names_only)
+    for line, cells in rows:
+        row = listed(kind, cells, allow_names_only=allow_names_only)
         if isinstance(row, Invalid):
-            rejects.note(cells[0], row)
+            rejects.note(line, row)
             continue
         taken += 1
         if taken > MOST_ROWS:
-            raise Rejected(f"{path}: has more than {MOST_ROWS:,} rows, the most a list may have: split it")
+            break
+        if taken % _TOLD_EVERY == 0:
+            progress()
         out.writerow([row.get(column, "") for column in columns])
-    if rejects.found and not skip_rejects:
-        raise Rejected(f"{path}: {rejects.told(taken)}")
-    if taken < FEWEST_ROWS:
-        raise Rejected(f"{path}: has {taken:,} rows that can be sent; a list needs {FEWEST_ROWS}")
-    return ListFile(
-        kind=kind, rows=taken, skipped=dict(rejects.reasons), body=_sized(written.getvalue().encode(), path)
-    )
+    return written.getvalue().encode(), taken, rejects
 
 
 def _named(
@@ -76,12 +100,6 @@ def _named(
             raise Rejected(f"{path}: line {line} has {len(row)} columns where the header has {len(header)}")
         if any(cell.strip() for cell in row):
             yield line, dict(zip(header, row, strict=True))
-
-
-def _sized(body: bytes, path: Path) -> bytes:
-    if len(body) > MOST_BYTES:
-        raise Rejected(f"{path}: comes to {len(body) / 1_048_576:.1f} MB once hashed; a list may have 20 MB: split it")
-    return body
 
 
 class _Rejects:
@@ -100,6 +118,6 @@ class _Rejects:
 
     def told(self, taken: int) -> str:
         return (
-            f"{self.found:,} of {self.found + taken:,} rows cannot be sent (--skip-rejects leaves them out); "
+            f"{self.found:,} of {self.found + taken:,} rows cannot be sent (--skip-rejects leaves them out): "
             + " ".join(self._first)
         )

@@ -176,7 +176,7 @@ async def _listed(
 
 async def unknown(connection: AsyncConnection, key: str, more: Collection[str] = ()) -> Rejected:
     """The refusal of a key that nobody knows; it names those that are known."""
-    known = sorted({*await rows.keys(connection), *more})
+    known = sorted({*await rows.keys(connection, lists=True), *more})
     rest = f"known are {', '.join(known)}" if known else "none is known yet"
     return Rejected(f"there is no segment {key}: {rest}")
 

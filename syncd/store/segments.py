@@ -119,9 +119,10 @@ async def find(connection: AsyncConnection, key: str) -> Binding | None:
     return _binding(row) if row is not None else None
 
 
-async def keys(connection: AsyncConnection) -> set[str]:
-    """Of the segments that rows of the outbox may belong to."""
-    return set((await connection.execute(select(segments.c.key).where(~segments.c.takes_lists))).scalars())
+async def keys(connection: AsyncConnection, *, lists: bool = False) -> set[str]:
+    """Of the segments that rows of the outbox may belong to, and if `lists` is set also of those they may not."""
+    statement = select(segments.c.key) if lists else select(segments.c.key).where(~segments.c.takes_lists)
+    return set((await connection.execute(statement)).scalars())
 
 
 def _binding(row: Any) -> Binding:

@@ -26,14 +26,14 @@ def cli(store_url: str, tmp_path: Path) -> Cli:
     return run
 
 
-def configuration(tmp_path: Path, url: str) -> Path:
+def configuration(tmp_path: Path, url: str, origin: str = "http://127.0.0.1:9") -> Path:
     token = tmp_path / "token"
     token.write_text("sandbox-token")
     settings = {
         "database_url": url,
         "linkedin": {
-            "base_url": "http://127.0.0.1:9/rest",
-            "oauth_url": "http://127.0.0.1:9/oauth/v2",
+            "base_url": f"{origin}/rest",
+            "oauth_url": f"{origin}/oauth/v2",
             "source_platform": "FAKE",
         },
         "members": [{"key": "demo", "access_token_file": str(token)}],
