@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
@@ -19,6 +20,7 @@ ACCOUNT = re.compile(r"urn:li:sponsoredAccount:\d+", re.ASCII)
 CODE = "FAILED_VALIDATION_CONDITION"
 
 Chosen = Mapping[str, Sequence[str]]
+Shape = TypeVar("Shape")
 
 
 class Clause(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -66,6 +68,14 @@ def refused(options: SandboxOptions, why: str) -> RefusedError:
 def missing(options: SandboxOptions, field: str) -> RefusedError:
     message = f"Missing required fields in the request: {field}"
     return RefusedError(options.bad_criteria_status, message, CODE)
+
+
+def read_request(world: World, body: bytes, shape: type[Shape]) -> Shape:
+    """A body in its shape; what is missing, of another type or not known fails the structure's validation."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        raise refused(world.options, str(wrong)) from wrong
 
 
 def check_account(world: World, member: Member, account: str) -> None:

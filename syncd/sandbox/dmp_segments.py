@@ -2,10 +2,10 @@
 
 import msgspec
 
-from .answers import NO_CONTENT, Answer, RefusedError, bad_request, error_body, json_answer, segment_limit
+from .answers import NO_CONTENT, Answer, RefusedError, bad_request, json_answer, segment_limit
 from .call import Call
 from .people import require_reader, require_scope, require_writer
-from .restli import page, read_body, read_patch
+from .restli import delete_each, page, read_body, read_patch
 from .segments import TYPES, UPLOADED, Segment
 from .world import World
 
@@ -106,18 +106,10 @@ def delete(world: World, call: Call) -> Answer:
 
 
 def batch_delete(world: World, call: Call) -> Answer:
-    results: dict[str, object] = {}
-    errors: dict[str, object] = {}
-    for segment_id in call.target.values("ids"):
-        try:
-            world.segments.delete(_writable(world, call, segment_id))
-        except RefusedError as refused:
-            errors[segment_id] = error_body(refused.status, refused.message, refused.code)
-        else:
-            results[segment_id] = {"status": 204}
-    if results:
+    answer = delete_each(call.target, lambda one: world.segments.delete(_writable(world, call, one)))
+    if answer["results"]:
         world.journal.applied(call.entry)
-    return json_answer(200, {"results": results, "errors": errors})
+    return json_answer(200, answer)
 
 
 def add_destination(world: World, call: Call) -> Answer:

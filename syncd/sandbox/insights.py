@@ -8,7 +8,16 @@ import msgspec
 from .answers import Answer, json_answer, not_provisioned
 from .call import Call
 from .catalogue import FACET, Facet, facet_of
-from .criteria import NARROW_NOTHING, Criteria, WrittenCriteria, check_account, missing, read_criteria, refused
+from .criteria import (
+    NARROW_NOTHING,
+    Criteria,
+    WrittenCriteria,
+    check_account,
+    missing,
+    read_criteria,
+    read_request,
+    refused,
+)
 from .crowd import FEWEST, Crowd, crowd_of, rounded
 from .world import World
 
@@ -57,18 +66,11 @@ def act(world: World, call: Call) -> Answer:
         raise not_provisioned(RESOURCE)
     if call.target.value("action") != "audienceInsights":
         raise refused(world.options, f"{RESOURCE} has the action audienceInsights only")
-    wanted = _read(world, call.body)
+    wanted = read_request(world, call.body, Wrapped).request
     criteria = read_criteria(world, wanted.targeting_criteria, _account(world, call, wanted))
     _check_breadth(world, criteria)
     facet = _grouping(world, wanted)
     return json_answer(200, {"value": _insight(crowd_of(world, criteria), facet, wanted)})
-
-
-def _read(world: World, body: bytes) -> InsightsRequest:
-    try:
-        return msgspec.json.decode(body, type=Wrapped).request
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-        raise refused(world.options, str(wrong)) from wrong
 
 
 def _account(world: World, call: Call, wanted: InsightsRequest) -> str:

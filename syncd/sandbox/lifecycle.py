@@ -107,9 +107,8 @@ def listed(life: Life, now: float, matching: float, *, flawed: bool) -> tuple[Li
             return replace(life, ready_at=now + wait), []
         case Status.READY | Status.UPDATING:
             life = replace(life, ready_at=now + (LIST_CHECK if flawed else matching / 2))
-            return (
-                (life, []) if life.status is Status.UPDATING else _move(life, Status.UPDATING, now, lambda moved: moved)
-            )
+            updating = life.status is Status.UPDATING
+            return (life, []) if updating else _move(life, Status.UPDATING, now, lambda moved: moved)
         case Status.ARCHIVED:
             return _move(life, Status.BUILDING, now, lambda moved: _revived(moved, now, wait))
         case Status.EXPIRED | Status.FAILED | Status.ERROR:

@@ -9,7 +9,7 @@ import msgspec
 
 from .answers import Answer, json_answer, not_provisioned
 from .call import Call
-from .criteria import Criteria, WrittenCriteria, check_account, missing, read_criteria, refused
+from .criteria import Criteria, WrittenCriteria, check_account, missing, read_criteria, read_request, refused
 from .crowd import FEWEST, crowd_of
 from .forecast import SPREAD, Campaign, Optimization, Point
 from .world import World
@@ -60,7 +60,7 @@ def act(world: World, call: Call) -> Answer:
     action = call.target.value("action")
     if action not in ACTIONS:
         raise refused(world.options, f"mediaPlanning has the actions {' and '.join(ACTIONS)}")
-    wanted = _read(world, call.body)
+    wanted = read_request(world, call.body, Wrapped).request
     check_account(world, call.member, wanted.sponsored_account_urn)
     if wanted.currency_code != "USD":
         raise refused(world.options, "currencyCode must be USD")
@@ -69,13 +69,6 @@ def act(world: World, call: Call) -> Answer:
     budget = _budget(world, wanted, campaign)
     tell = _reaches if action == "forecastReaches" else _impressions
     return json_answer(200, {"value": tell(world, campaign, budget)})
-
-
-def _read(world: World, body: bytes) -> ForecastRequest:
-    try:
-        return msgspec.json.decode(body, type=Wrapped).request
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-        raise refused(world.options, str(wrong)) from wrong
 
 
 def _criteria(world: World, wanted: ForecastRequest) -> Criteria:

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, unquote_plus
 
 import msgspec
 
-from .answers import RefusedError, bad_request
+from .answers import RefusedError, bad_request, error_body
 from .options import SandboxOptions
 
 LONGEST_URL = 8 * 1024
@@ -48,15 +48,15 @@ class Target:
         return value
 
     def values(self, name: str) -> list[str]:
-        """`List(a,b)`, or a bare value as a list of one."""
+        """`List(a,b)`, encoded as a whole or not, or a bare value as a list of one."""
         raw = self.query.get(name)
         if raw is None:
             return []
-        for opening in ("List(", "List%28"):
-            if raw.startswith(opening):
-                inner = raw[len(opening) :].removesuffix(")").removesuffix("%29")
-                return [unquote_plus(item).strip() for item in inner.split(",") if item]
-        return [unquote_plus(raw)]
+        if raw.startswith("List%28"):
+            raw = unquote_plus(raw)
+        if not raw.startswith("List("):
+            return [unquote_plus(raw)]
+        return [unquote_plus(item).strip() for item in split_list(raw[len("List(") :].removesuffix(")"))]
 
     def number(self, name: str, default: int) -> int:
         text = self.value(name)
@@ -65,6 +65,18 @@ class Target:
         if not text.isdecimal():
             raise bad_request(f"Parameter '{name}' must be a number, 0 or more")
         return int(text)
+
+
+def split_list(text: str) -> list[str]:
+    """At its commas, except those within brackets: an unencoded `urn:li:staffCountRange:(2,10)` is one item."""
+    items, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            items.append("")
+        else:
+            items[-1] += letter
+    return [item for item in items if item]
 
 
 def read_target(verb: str, raw_path: str, headers: Mapping[str, str], body: bytes) -> Target:
@@ -114,6 +126,20 @@ def read_body(body: bytes, shape: type[Body]) -> Body:
 def read_patch(body: bytes) -> dict[str, Any]:
     """What a partial update sets."""
     return read_body(body, Patch).patch.get("$set", {})
+
+
+def delete_each(target: Target, delete: Callable[[str], None]) -> dict[str, dict[str, object]]:
+    """What a batch delete answers: an id is deleted, or refused, for itself."""
+    results: dict[str, object] = {}
+    errors: dict[str, object] = {}
+    for one in target.values("ids"):
+        try:
+            delete(one)
+        except RefusedError as refused:
+            errors[one] = error_body(refused.status, refused.message, refused.code)
+        else:
+            results[one] = {"status": 204}
+    return {"results": results, "errors": errors}
 
 
 def read_compound_key(text: str) -> dict[str, str]:

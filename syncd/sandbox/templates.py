@@ -5,13 +5,13 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from .answers import NO_CONTENT, Answer, RefusedError, bad_request, error_body, json_answer
+from .answers import NO_CONTENT, Answer, RefusedError, bad_request, json_answer
 from .call import Call
 from .clock import millis
 from .criteria import WrittenCriteria, read_criteria
 from .crowd import crowd_of, rounded
 from .people import require_reader, require_scope, require_writer
-from .restli import page, read_patch
+from .restli import delete_each, page, read_patch
 from .world import World
 
 READ, WRITE = ("r_ads", "rw_ads"), ("rw_ads",)
@@ -137,18 +137,10 @@ def delete(world: World, call: Call) -> Answer:
 
 def batch_delete(world: World, call: Call) -> Answer:
     require_scope(call.token, *WRITE)
-    results: dict[str, object] = {}
-    errors: dict[str, object] = {}
-    for template_id in call.target.values("ids"):
-        try:
-            _delete(world, call, template_id)
-        except RefusedError as refused:
-            errors[template_id] = error_body(refused.status, refused.message, refused.code)
-        else:
-            results[template_id] = {"status": 204}
-    if results:
+    answer = delete_each(call.target, lambda one: _delete(world, call, one))
+    if answer["results"]:
         world.journal.applied(call.entry)
-    return json_answer(200, {"results": results, "errors": errors})
+    return json_answer(200, answer)
 
 
 def _delete(world: World, call: Call, template_id: str) -> None:

@@ -88,6 +88,15 @@ async def test_a_list_may_be_narrowed_excluded_from_and_joined(sandbox: Sandbox)
     assert await total(one, {**US, **two}) > in_us
 
 
+async def test_a_list_is_taken_out_of_everybody(sandbox: Sandbox) -> None:
+    malta = {"locations": ["urn:li:geo:100961908"]}
+    work = {"degrees": ["urn:li:degree:200"]}
+    everybody, _ = await ask(sandbox, wanted(malta, work))
+    listed = await sandbox.synced([company(f"Firm {i}") for i in range(2_000)], "COMPANY")
+    rest, _ = await ask(sandbox, wanted(malta, work, exclude=listed))
+    assert 0 < rest < everybody
+
+
 async def test_a_segment_that_is_not_matched_yet_has_nobody(sandbox: Sandbox) -> None:
     segment = await sandbox.create()
     await sandbox.statuses(segment, [user(str(i)) for i in range(1_000)])

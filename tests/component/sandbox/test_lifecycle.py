@@ -200,6 +200,34 @@ async def test_the_clock_runs_as_fast_as_it_is_told(sandbox: Sandbox) -> None:
     assert await status(sandbox, segment) == "READY"
 
 
+@pytest.mark.parametrize("stuck", ["FAILED", "ERROR"])
+async def test_a_stream_does_not_heal_what_has_failed(sandbox: Sandbox, stuck: str) -> None:
+    segment = await sandbox.create()
+    await sandbox.control(f"segments/{segment}", {"status": stuck}, "PATCH")
+    assert await sandbox.statuses(segment, [user("a")]) == [201]
+    await advance(sandbox, 200)
+    assert (await sandbox.look(f"segments/{segment}"))["status"] == stuck
+
+
+async def test_every_stream_to_an_updating_segment_puts_ready_off(sandbox: Sandbox) -> None:
+    segment = await sandbox.create()
+    await advance(sandbox, 2.01)
+    for name in ("a", "b", "c"):
+        await sandbox.statuses(segment, [user(name)])
+        await advance(sandbox, 0.45)
+        assert await status(sandbox, segment) == "UPDATING"
+    await advance(sandbox, 1)
+    assert await status(sandbox, segment) == "READY"
+
+
+async def test_what_no_campaign_used_cannot_be_dropped_by_one(sandbox: Sandbox) -> None:
+    segment = await sandbox.create()
+    await advance(sandbox, 20)
+    await sandbox.control(f"segments/{segment}", {"campaign": False}, "PATCH")
+    await advance(sandbox, 11)
+    assert await status(sandbox, segment) == "ARCHIVED"
+
+
 def test_a_busy_unused_stream_stays_updating_and_leaves_it_only_through_ready() -> None:
     life, _ = elapse(born(0.0), 3 * DAY)
     seen = []

@@ -64,6 +64,22 @@ async def test_the_finder_takes_an_unencoded_urn(sandbox: Sandbox) -> None:
     assert len((await response.json())["elements"]) == 1
 
 
+async def test_only_the_name_can_be_patched(sandbox: Sandbox) -> None:
+    segment = await sandbox.create()
+    headers = sandbox.headers(X_RestLi_Method="PARTIAL_UPDATE")
+    for changes in ({"inputCount": 7}, {"name": 7}):
+        body = {"patch": {"$set": changes}}
+        assert (await sandbox.call("POST", f"/dmpSegments/{segment}", body, headers=headers)).status == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/dmpSegments?q=name", "/adAccounts?q=all", "/adAccountUsers?q=all", "/adSegments?q=account"]
+)
+async def test_a_finder_that_is_not_there_is_refused(sandbox: Sandbox, path: str) -> None:
+    response = await sandbox.call("GET", path)
+    assert (response.status, "no such finder" in await response.text()) == (400, True)
+
+
 async def test_the_finder_needs_its_account(sandbox: Sandbox) -> None:
     response = await sandbox.call("GET", "/dmpSegments?q=account")
     assert (response.status, (await response.json())["message"]) == (400, "Parameter 'account' is required")
@@ -184,3 +200,8 @@ async def test_ad_segments_are_found_by_account_with_their_status(sandbox: Sandb
     [found] = (await response.json())["elements"]
     assert f"urn:li:adSegment:{found['id']}" == document["destinations"][0]["destinationSegmentId"]
     assert found["status"] == "BUILDING"
+    assert "approximateMemberCount" not in found
+    await sandbox.control("clock", {"advance": 49 * 3_600})
+    response = await sandbox.call("GET", f"/adSegments?q=accounts&accounts={ACCOUNT}")
+    [found] = (await response.json())["elements"]
+    assert (found["status"], found["approximateMemberCount"]) == ("READY", 0)

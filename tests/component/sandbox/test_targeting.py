@@ -69,6 +69,19 @@ async def test_similar_entities_are_others_of_the_same_facet(sandbox: Sandbox) -
     assert java not in {one["urn"] for one in found}
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "List(urn%3Ali%3AstaffCountRange%3A%282%2C10%29,urn%3Ali%3AstaffCountRange%3A%2811%2C50%29)",
+        "List(urn:li:staffCountRange:(2,10),urn:li:staffCountRange:(11,50))",
+        "List%28urn%3Ali%3AstaffCountRange%3A%282%2C10%29%2Curn%3Ali%3AstaffCountRange%3A%2811%2C50%29%29",
+    ],
+)
+async def test_a_list_of_urns_with_brackets_is_read_however_it_is_encoded(sandbox: Sandbox, written: str) -> None:
+    found = await everything(sandbox, f"/adTargetingEntities?q=urns&urns={written}")
+    assert [one["name"] for one in found] == ["2-10", "11-50"]
+
+
 async def test_names_are_found_by_urn(sandbox: Sandbox) -> None:
     urns = ["urn:li:function:10", "urn:li:nothing:1", "urn:li:geo:103644278"]
     path = f"/adTargetingEntities?q=urns&urns=List({','.join(map(encoded, urns))})"
