@@ -24,8 +24,8 @@ def _holds(point: Point) -> str:
 _COLUMNS: Final = (
     Column("point", lambda one: one.name),
     Column("ok", _holds),
-    Column("evidence", lambda one: one.evidence),
     Column("LinkedIn asks for", lambda one: one.proves),
+    Column("evidence", lambda one: one.evidence),
 )
 
 

@@ -101,7 +101,7 @@ def _building(life: Life) -> Advice:
     """The first match, or archived underneath: streaming wakes an unused segment, and LinkedIn archives it again."""
     if not life.was_woken and life.age <= FIRST_MATCH:
         nobody = "" if life.in_ledger else "Nobody was sent to it yet; an empty one becomes READY too. "
-        words = f"{nobody}The first match takes up to 48 hours: READY by {day(life.since + FIRST_MATCH)}. Wait."
+        words = f"{nobody}The first match takes up to 48 hours: READY by {day(life.since + FIRST_MATCH)}."
         return Advice(topic=Topic.FIRST_MATCH, words=words, reference=_TRANSITIONS, acts=False)
     if life.was_woken or life.now > life.unused_until:
         words = (
@@ -225,8 +225,8 @@ def span(seconds: float) -> str:
     """A duration in whole days, or hours below two of them."""
     if seconds >= 2 * DAY:
         return f"{seconds / DAY:.0f} days"
-    hours = max(round(seconds / HOUR), 0)
-    return f"{hours} hour{'' if hours == 1 else 's'}"
+    hours = round(seconds / HOUR)
+    return f"{hours} hour{'' if hours == 1 else 's'}" if hours > 0 else "less than an hour"
 
 
 def within(seconds: float) -> str:

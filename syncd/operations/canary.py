@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Final
 
+from syncd.domain.outcome import Sunset
 from syncd.domain.version import days_served, sunset
 from syncd.errors import Rejected
 from syncd.linkedin import accounts
@@ -87,6 +88,8 @@ def _compared(name: str, now: tuple[object, object], then: tuple[object, object]
 
 
 def _alike(name: str, now: object, then: object, wanted: type, same: bool, otherwise: str) -> Point:
+    if isinstance(then, Sunset):
+        return Point(name=name, ok=False, evidence=f"LinkedIn does not serve it: {then.words}")
     if not isinstance(then, wanted):
         return Point(name=name, ok=False, evidence=refusal(then, "what the version in use needs"))
     if not isinstance(now, wanted):

@@ -152,7 +152,8 @@ async def _watched(database: Database | None) -> list[Point]:
         said = "no daemon has looked at tokens and roles yet; one does every hour"
         return [Point(name="watchdog", ok=True, evidence=said, proves=Proof.TOKEN_CHECK, soon=True)]
     oldest = max(one.age for one in found)
-    said = f"tokens and roles of {len({one.member for one in found})} members were looked at {span(oldest)} ago"
+    members = ", ".join(sorted({one.member for one in found}))
+    said = f"tokens and roles of {members} were looked at {span(oldest)} ago"
     weak = [words for one in found if (words := role_refused(one.member, one.account, one.role))]
     return [
         Point(

@@ -113,6 +113,7 @@ def test_a_match_rate_needs_enough_inputs_and_a_past() -> None:
     [
         (0, "any day now"),
         (-5, "any day now"),
+        (60, "in less than an hour"),
         (HOUR, "in 1 hour"),
         (30 * HOUR, "in 30 hours"),
         (12 * DAY, "in 12 days"),
@@ -138,5 +139,5 @@ def test_every_piece_of_advice_is_one_or_two_sentences_and_said_once(
     said = advise(one)
     assert len({advice.topic for advice in said}) == len(said)
     for advice in said:
-        assert 1 <= advice.words.replace("`", "").count(". ") + 1 <= 3
-        assert advice.words.endswith((".", "`."))
+        assert advice.words.count(". ") <= 1
+        assert advice.words.endswith(".")
