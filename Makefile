@@ -58,8 +58,8 @@ lock: ## write both lock files anew from pyproject.toml; ARGS=--upgrade takes ne
 	&& "$$tools/bin/"$(LOCK) -o requirements.lock >/dev/null \
 	&& "$$tools/bin/"$(LOCK) --extra dev -o requirements-dev.lock >/dev/null
 
-bench: install ## drain a million rows, three times; BENCH="--what crash" plays the kill at full size
-	$(BIN)/python -m tests.benchmarks $(BENCH) $(ARGS)
+bench: install ## measure B1 to B12; BENCH=B1,B4 picks some, BENCH=crash plays the kill at full size, ARGS=--quick proves they run
+	$(BIN)/python -m tests.benchmarks $(if $(BENCH),--only $(BENCH)) $(ARGS)
 
 clean: ## remove what builds and checks leave behind; .venv stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

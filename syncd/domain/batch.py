@@ -7,10 +7,12 @@ keeps its place until nothing in it is unsettled; what goes out in one request i
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from itertools import accumulate
+from operator import itemgetter
 from typing import Final, NewType
 
 import msgspec
@@ -23,6 +25,8 @@ MOST_ELEMENTS: Final = 5_000
 """Elements in one request (reference 002)."""
 MOST_PAYLOAD: Final = 4 * 1024 * 1024
 """Bytes of outbox payload taken at once."""
+LOWEST: Final = Rank(0)
+"""Below the rank of every change: of a departure that no change asked for."""
 
 
 class Flag(IntEnum):
@@ -84,6 +88,19 @@ class Element(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return bool(self.flags & _PAIRED)
 
 
+def are_plain(elements: Iterable[Element]) -> bool:
+    """Whether each has one id and stands for itself, so that identities are all the keys there are."""
+    for element in elements:  # noqa: SIM110 - 5,000 at a time, several times a batch: a generator costs twice as much
+        if element.flags & _PAIRED or len(element.ids) > 1:
+            return False
+    return True
+
+
+def deciding(elements: Iterable[Element]) -> list[int]:
+    """The rows whose fate one of the elements decides."""
+    return [element.row for element in elements if element.row and not element.flags & _FOLLOWED]
+
+
 class BatchKind(StrEnum):
     LIVE = "live"
     RETRY = "retry"
@@ -114,6 +131,9 @@ class RowFate(IntEnum):
     """True already: no call was needed."""
 
 
+_fate: Final = itemgetter(1)
+
+
 @dataclass(slots=True)
 class Draft:
     """A batch before it has a number."""
@@ -121,8 +141,8 @@ class Draft:
     elements: list[Element] = field(default_factory=list)
     rows: list[tuple[int, RowFate]] = field(default_factory=list)
 
-    def count(self, *fates: RowFate) -> int:
-        return sum(1 for _, fate in self.rows if fate in fates)
+    def tally(self) -> Counter[RowFate]:
+        return Counter(map(_fate, self.rows))
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -192,8 +212,15 @@ def keeps_fields(identity: bytes) -> bool:
     return identity[0] >= _FIRST_COMPANY_TAG or identity[0] == _NAMES
 
 
+def pack_all_sent(elements: Sequence[Element]) -> list[bytes | None]:
+    """`pack_sent` of each."""
+    if are_plain(elements) and not any(map(keeps_fields, {element.ids[0][:1] for element in elements})):
+        return [None] * len(elements)
+    return [pack_sent(element) for element in elements]
+
+
 def pack_sent(element: Element) -> bytes | None:
-    """What the ledger keeps of an accepted element; nothing for a user with a single id."""
+    """What the ledger keeps of an accepted element; nothing of a user with a single id."""
     kept = element.fields if keeps_fields(element.ids[0]) else b""
     return _encode(Sent(element.ids[1:], kept)) if kept or len(element.ids) > 1 else None
 

@@ -7,9 +7,10 @@ compares it as it compares any number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final, NewType
+
+import msgspec
 
 Rank = NewType("Rank", int)
 
@@ -70,8 +71,7 @@ class Reason(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One row of the outbox as the CRM wrote it. `payload` is JSON text; `created_at` seconds since 1970."""
 
     id: int

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 
-from syncd.domain.batch import MOST_ELEMENTS, Draft, Element, Entry, Flag, RowFate, keeps_fields
+import msgspec
+
+from syncd.domain.batch import MOST_ELEMENTS, Draft, Element, Entry, Flag, RowFate, are_plain, deciding, keeps_fields
 from syncd.domain.change import Action, Part, Rank, Reason, rank
 
+_ANONYMOUS: Final = int(Flag.ANONYMOUS)
 NOTHING_KNOWN: Final = Entry(present=False, rank=Rank(-1))
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True, gc=False):
     """A row that was prepared. `ids` is empty for a REMOVE that names its subject only."""
 
     row: int
@@ -90,8 +93,6 @@ class _Sheaf:
         if older is not None and older.decides:
             self.fates[older.row] = RowFate.SUPERSEDED
         self.wanted[identity] = element
-        if element.decides:
-            self.fates[element.row] = RowFate.TAKEN
 
     def holding(self, identity: bytes) -> int:
         return self.holders.get(identity, self.known.holders.get(identity, 0))
@@ -120,36 +121,42 @@ def collapse(rows: Iterable[Ready], deaths: list[Death], known: Known) -> Harves
             _without_subject(sheaf, ready)
         else:
             _with_subject(sheaf, ready, ready.subject)
-    elements = [element for wanted in sheaf.wanted.values() for element in _resolved(wanted, sheaf)]
+    elements = _completed(sheaf)
     drafts = arranged(elements)
     _assign(drafts, sheaf.fates, deaths)
     return Harvest(drafts, deaths, sheaf.subjects, sheaf.released)
 
 
-def needs_entry(ready: Ready, high_water: int) -> bool:
-    """Whether intake must look an identity up: a REMOVE repeats what was sent, several ids add up, a company may have
+def in_question(rows: Iterable[Ready], high_water: int) -> set[bytes]:
+    """The identities that intake must look up: a REMOVE repeats what was sent, several ids add up, a company may have
     changed, a late commit is held against what went before it.
     """
-    return (
-        ready.action is Action.REMOVE
-        or len(ready.ids) > 1
-        or ready.row <= high_water
-        or ready.subject is not None
-        or (bool(ready.ids) and keeps_fields(ready.ids[0]))
-    )
+    return {
+        ready.ids[0]
+        for ready in rows
+        if ready.ids
+        and (
+            ready.action is Action.REMOVE
+            or ready.row <= high_water
+            or ready.subject is not None
+            or len(ready.ids) > 1
+            or keeps_fields(ready.ids[0])
+        )
+    }
 
 
 def _without_subject(sheaf: _Sheaf, ready: Ready) -> None:
     identity = ready.ids[0]
-    mine = rank(sheaf.known.epoch, ready.row)
-    if ready.row <= sheaf.known.high_water and sheaf.entry(identity).rank > mine:
+    known = sheaf.known
+    mine = rank(known.epoch, ready.row)
+    if ready.row <= known.high_water and sheaf.entry(identity).rank > mine:
         sheaf.fates[ready.row] = RowFate.LATE
         return
     if ready.action is Action.REMOVE and sheaf.holding(identity):
         sheaf.released[identity] = mine
         sheaf.holders[identity] = 0
         _release_within(sheaf, identity, mine)
-    sheaf.want(_element(ready, ready.ids, mine, add=ready.action is Action.ADD, flags=Flag.ANONYMOUS))
+    sheaf.want(_element(ready, ready.ids, mine, add=ready.action is Action.ADD, flags=_ANONYMOUS))
 
 
 def _release_within(sheaf: _Sheaf, identity: bytes, mine: Rank) -> None:
@@ -202,16 +209,24 @@ def _depart(sheaf: _Sheaf, ready: Ready, identity: bytes | None, mine: Rank, *, 
 
 
 def _element(ready: Ready, ids: tuple[bytes, ...], at: Rank, *, add: bool, flags: int = Flag.NONE) -> Element:
-    return Element(
-        add=add, ids=ids, fields=ready.fields, rank=at, row=ready.row, flags=int(flags), created=ready.created
-    )
+    return Element(add, ids, ready.fields, at, ready.row, int(flags), ready.created)
+
+
+def _completed(sheaf: _Sheaf) -> list[Element]:
+    """What is wanted, with what is already known at LinkedIn; of most people who join, nothing is."""
+    known = sheaf.known.entries
+    elements: list[Element] = []
+    for identity, wanted in sheaf.wanted.items():
+        if identity not in known and (wanted.add or not keeps_fields(identity)):
+            elements.append(wanted)
+        else:
+            elements.extend(_resolved(wanted, sheaf))
+    return elements
 
 
 def _resolved(element: Element, sheaf: _Sheaf) -> Iterable[Element]:
     """Adds what is already known at LinkedIn: all ids so far; a company leaves with the metadata it came with."""
     entry = sheaf.entry(element.ids[0])
-    if entry is NOTHING_KNOWN and (element.add or not keeps_fields(element.ids[0])):
-        return (element,)
     if not element.add:
         fields = (entry.fields if entry.present else b"") or element.fields or entry.fields
         if not fields and keeps_fields(element.ids[0]):
@@ -250,7 +265,7 @@ def _with(element: Element, **changed: object) -> Element:
 def arranged(elements: list[Element]) -> list[Draft]:
     """Elements that share a key stand in different drafts, in the order of their rows; a draft holds at most 5,000."""
     levels: list[list[Element]] = [[]]
-    if any(len(element.ids) > 1 or element.is_paired for element in elements):
+    if not are_plain(elements):
         above: dict[bytes, int] = {}
         for element in elements:
             keys = element.keys
@@ -272,7 +287,7 @@ def arranged(elements: list[Element]) -> list[Draft]:
 def _assign(drafts: list[Draft], fates: dict[int, RowFate], deaths: list[Death]) -> None:
     """Each row is counted by one draft: the one that holds its deciding element, else the first."""
     for draft in drafts:
-        draft.rows.extend((element.row, RowFate.TAKEN) for element in draft.elements if element.decides)
+        draft.rows.extend(zip(deciding(draft.elements), repeat(RowFate.TAKEN)))
     first = drafts[0].rows
-    first.extend((row, fate) for row, fate in fates.items() if fate is not RowFate.TAKEN)
+    first.extend(fates.items())
     first.extend((death.row, RowFate.DEAD) for death in deaths)

@@ -49,8 +49,7 @@ class Tag(IntEnum):
     NAME = 0x15
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, gc=False):
     """What is sent for a person or company, and what it is known by.
 
     `ids` holds every id given, the identity first. `fields` holds the JSON members beside the ids, each after a comma,
@@ -59,6 +58,9 @@ class Prepared:
 
     ids: tuple[Key, ...]
     fields: bytes
+
+    def __repr__(self) -> str:
+        return "Prepared()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,10 @@ def clean(text: str | None, longest: int | None = None) -> str | None:
     """`text` as LinkedIn may see it, at most `longest` code points; None when nothing is left of it."""
     if text is None:
         return None
-    if not text.isprintable():  # printable text holds nothing to remove, and most text is printable
+    if text.isprintable():  # printable text holds nothing to remove, and most text is printable
+        if longest is None or len(text) <= longest:
+            return text.strip() or None
+    else:
         text = _UNSENDABLE.sub("", text)
     return text.strip()[:longest].rstrip() or None
 

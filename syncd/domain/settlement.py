@@ -105,8 +105,11 @@ class Journey:
         nothing of the batch will be accepted any more that could tell it from the whole.
         """
         place = self.parts.index(step.part)
-        for index in step.accepted:
-            self.states[index] = State.ACCEPTED
+        if len(step.accepted) == len(self.states):
+            self.states[:] = bytes((State.ACCEPTED,)) * len(self.states)
+        else:
+            for index in step.accepted:
+                self.states[index] = State.ACCEPTED
         for dead in step.refused:
             self.states[dead.index] = State.REFUSED
         for index in step.dropped:

@@ -48,7 +48,7 @@ _LONGEST_POSITION: Final = 50
 _ZERO_WIDTH: Final = re.compile(r"[\u200b-\u200d\u2060\ufeff]")
 _LOCAL: Final = r"[^@\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 _LABEL: Final = r"[^@.\x00-\x1f\x7f-\x9f\ud800-\udfff]"
-_ADDRESS: Final = re.compile(rf"{_LOCAL}{{1,64}}@{_LABEL}+(?:\.{_LABEL}+)+")
+_is_address: Final = re.compile(rf"{_LOCAL}{{1,64}}@{_LABEL}+(?:\.{_LABEL}+)+").fullmatch
 _ANY_HASH: Final = re.compile(r"[0-9a-f]{64}(?:[0-9a-f]{64})?")
 _AID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OPTED_OUT: Final = "00000000-0000-0000-0000-000000000000"
@@ -128,9 +128,13 @@ def hash_email(normalised: str) -> bytes:
 
 def prepare_user(payload: str, *, allow_names_only: bool) -> Prepared | Invalid:
     """What to send for a person; `payload` is JSON text of any origin. Never raises."""
-    given = _read(payload)
-    if isinstance(given, Invalid):
-        return given
+    try:
+        given = _decode(payload)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        read = _read_slowly(payload)
+        if isinstance(read, Invalid):
+            return read
+        given = read
     ids = _ids(given)
     if isinstance(ids, Invalid):
         return ids
@@ -150,13 +154,6 @@ def prepare_user(payload: str, *, allow_names_only: bool) -> Prepared | Invalid:
     return Prepared(ids, members(attributes))
 
 
-def _read(payload: str) -> _Given | Invalid:
-    try:
-        return _decode(payload)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return _read_slowly(payload)
-
-
 def _read_slowly(payload: str) -> _Given | Invalid:
     texts = read_leniently(payload, _IDENTIFYING, _ATTRIBUTES)
     return texts if isinstance(texts, Invalid) else _Given(**texts)
@@ -164,9 +161,16 @@ def _read_slowly(payload: str) -> _Given | Invalid:
 
 def _ids(given: _Given) -> tuple[Key, ...] | Invalid:
     """Every id given, the identity first; none when none is given."""
-    ids = _email_ids(given)
-    if isinstance(ids, Invalid):
-        return ids
+    ids: list[Key] = []
+    email = normalise_email(given.email) if given.email else ""
+    if email:
+        if len(email) > _LONGEST_ADDRESS or not _is_address(email):
+            return _refuse(email)
+        ids.append(Key(_SHA256_EMAIL + hash_email(email)))
+    if given.sha256_email or given.sha512_email:
+        wrong = _add_hashes(given, email, ids)
+        if wrong is not None:
+            return wrong
     if given.google_aid and (aid := given.google_aid.strip().lower()):
         if aid == _OPTED_OUT:
             return Invalid(Reason.INVALID_GOOGLE_AID, "google_aid is all zeros: its owner has opted out of ads.")
@@ -176,13 +180,8 @@ def _ids(given: _Given) -> tuple[Key, ...] | Invalid:
     return tuple(ids)
 
 
-def _email_ids(given: _Given) -> list[Key] | Invalid:
-    ids = []
-    email = normalise_email(given.email) if given.email else ""
-    if email:
-        if len(email) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(email):
-            return _refuse(email)
-        ids.append(Key(_SHA256_EMAIL + hash_email(email)))
+def _add_hashes(given: _Given, email: str, ids: list[Key]) -> Invalid | None:
+    """Adds the ids that are given as hashes; why they cannot be, if one is wrong or is another person's."""
     if given.sha256_email:
         digest = _digest(given.sha256_email, _SHA256)
         if isinstance(digest, Invalid):
@@ -199,7 +198,7 @@ def _email_ids(given: _Given) -> list[Key] | Invalid:
             return _disagreement(_SHA512)
         if digest:
             ids.append(Key(_SHA512_EMAIL + digest))
-    return ids
+    return None
 
 
 def _refuse(email: str) -> Invalid:

@@ -7,6 +7,7 @@ one at a time, each named before it is touched, and the one that was named when 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -133,36 +134,34 @@ def prepared(changes: list[Change], kind: Kind, *, allow_names_only: bool) -> tu
     """Rows as elements-to-be, and dead letters for those that cannot be."""
     ready: list[Ready] = []
     deaths: list[Death] = []
+    is_user = kind is Kind.USER
     for change in changes:
-        row = _prepared(change, kind, allow_names_only=allow_names_only)
-        if isinstance(row, Ready):
-            ready.append(row)
+        action, subject = _ACTIONS.get(change.action), change.subject
+        if action is None or (subject is not None and not 0 < len(subject) <= _LONGEST_SUBJECT):
+            deaths.append(_unreadable(change.id, action))
+            continue
+        found: Prepared | Invalid
+        if is_user:
+            found = prepare_user(change.payload, allow_names_only=allow_names_only)
         else:
-            deaths.append(row)
+            found = prepare_company(change.payload)
+        created = int(change.created_at * 1000)
+        if isinstance(found, Prepared):
+            ready.append(Ready(change.id, action, subject, found.ids, found.fields, created))
+        elif subject is not None and action is Action.REMOVE:
+            ready.append(Ready(change.id, action, subject, (), b"", created))
+        else:
+            deaths.append(Death(change.id, found.reason, found.detail))
     return ready, deaths
 
 
 _ACTIONS: Final = {"ADD": Action.ADD, "REMOVE": Action.REMOVE}
 
 
-def _prepared(change: Change, kind: Kind, *, allow_names_only: bool) -> Ready | Death:
-    action = _ACTIONS.get(change.action)
+def _unreadable(row: int, action: Action | None) -> Death:
     if action is None:
-        return Death(change.id, Reason.UNKNOWN_ACTION, "the action is neither ADD nor REMOVE")
-    subject = change.subject
-    if subject is not None and not 0 < len(subject) <= _LONGEST_SUBJECT:
-        return Death(change.id, Reason.BAD_SUBJECT, f"subject_id must have 1 to {_LONGEST_SUBJECT} characters")
-    created = int(change.created_at * 1000)
-    found: Prepared | Invalid
-    if kind is Kind.USER:
-        found = prepare_user(change.payload, allow_names_only=allow_names_only)
-    else:
-        found = prepare_company(change.payload)
-    if isinstance(found, Prepared):
-        return Ready(change.id, action, subject, found.ids, found.fields, created)
-    if subject is not None and action is Action.REMOVE:
-        return Ready(change.id, action, subject, (), b"", created)
-    return Death(change.id, found.reason, found.detail)
+        return Death(row, Reason.UNKNOWN_ACTION, "the action is neither ADD nor REMOVE")
+    return Death(row, Reason.BAD_SUBJECT, f"subject_id must have 1 to {_LONGEST_SUBJECT} characters")
 
 
 async def _known(connection: AsyncConnection, lane: Lane, ready: list[Ready], mark: intakes.Mark) -> Known:
@@ -172,8 +171,10 @@ async def _known(connection: AsyncConnection, lane: Lane, ready: list[Ready], ma
     segment = lane.segment
     named = {row.subject for row in ready if row.subject is not None}
     subjects = await ledger.lines(connection, segment.id, named) if named else {}
-    paired = lane.is_paired
-    identities = {row.ids[0] for row in ready if row.ids and (paired or collapse.needs_entry(row, mark.high_water))}
+    if lane.is_paired:
+        identities = {row.ids[0] for row in ready if row.ids}
+    else:
+        identities = collapse.in_question(ready, mark.high_water)
     identities.update(line.identity for line in subjects.values() if line.identity is not None)
     latest = {identity: lane.latest(identity) for identity in identities}
     entries: dict[bytes, Entry] = await ledger.entries(connection, segment.id, identities)
@@ -186,6 +187,7 @@ async def _known(connection: AsyncConnection, lane: Lane, ready: list[Ready], ma
 
 def _told(lane: Lane, taken: _Taken, seconds: float) -> RowsTaken:
     drafts = taken.harvest.drafts
+    fates = sum((draft.tally() for draft in drafts), Counter())
     dead: dict[str, int] = {}
     for death in taken.harvest.deaths:
         dead[death.reason.value] = dead.get(death.reason.value, 0) + 1
@@ -194,9 +196,9 @@ def _told(lane: Lane, taken: _Taken, seconds: float) -> RowsTaken:
         batches=taken.numbers,
         rows=taken.rows,
         elements=sum(len(draft.elements) for draft in drafts),
-        needless=sum(draft.count(RowFate.NEEDLESS) for draft in drafts),
-        superseded=sum(draft.count(RowFate.SUPERSEDED) for draft in drafts),
-        late=sum(draft.count(RowFate.LATE) for draft in drafts),
+        needless=fates[RowFate.NEEDLESS],
+        superseded=fates[RowFate.SUPERSEDED],
+        late=fates[RowFate.LATE],
         dead=dead,
         seconds=seconds,
     )

@@ -8,11 +8,11 @@ of ten million never starves a segment with three changes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from syncd.domain.batch import BatchKind, Element, Entry, Flag, State, keeps_fields
+from syncd.domain.batch import BatchKind, Element, Entry, Flag, State, are_plain, keeps_fields
 from syncd.domain.change import Rank
 from syncd.domain.segment import TRIED_AGAIN, Segment
 from syncd.domain.settlement import Journey, Part, Step
@@ -34,6 +34,7 @@ class Open:
     journey: Journey
     keys: set[bytes]
     index: dict[bytes, int]
+    plain: bool = False
     behind: set[Open] = field(default_factory=set)
     in_flight: set[Part] = field(default_factory=set)
     settling: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -49,11 +50,13 @@ class Open:
         """Keys and identities of what is still unsettled."""
         elements, states = self.journey.elements, self.journey.states
         if any(states):
-            left = [(place, element) for place, element in enumerate(elements) if states[place] == State.OPEN]
+            left: Sequence[int] = [place for place, state in enumerate(states) if state == State.OPEN]
+            remaining = [elements[place] for place in left]
         else:
-            left = list(enumerate(elements))
-        self.index = {element.ids[0]: place for place, element in left}
-        self.keys = set(self.index) if _plain(elements) else {key for _, element in left for key in element.keys}
+            left, remaining = range(len(elements)), elements
+        self.index = dict(zip([element.ids[0] for element in remaining], left, strict=True))
+        self.plain = are_plain(elements)
+        self.keys = set(self.index) if self.plain else {key for element in remaining for key in element.keys}
 
     def next_part(self, now: float) -> Part | None:
         """The part that may go now; while nothing of the batch was accepted, its parts go one at a time, the largest first:
@@ -81,10 +84,6 @@ class Open:
 
 def _size(part: Part) -> int:
     return len(part.indexes)
-
-
-def _plain(elements: list[Element]) -> bool:
-    return not any(len(element.ids) > 1 or element.is_paired for element in elements)
 
 
 @dataclass(slots=True, eq=False)
@@ -188,7 +187,7 @@ class Lane:
     @property
     def is_paired(self) -> bool:
         """Whether an open batch holds elements of several ids, so that even a plain ADD may have to repeat some."""
-        return any(not _plain(batch.journey.elements) for batch in self.batches)
+        return any(not batch.plain for batch in self.batches)
 
     @property
     def is_idle(self) -> bool:

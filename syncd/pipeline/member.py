@@ -32,7 +32,11 @@ class Tools:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Member:
-    """One owned member. `trusted_until` is monotonic: past it, the lease may be somebody else's and nothing goes out."""
+    """One owned member. `trusted_until` is monotonic: past it, the lease may be somebody else's and nothing goes out.
+
+    `reacting` counts parkings and resumptions that are being written, `reactions` those that were: whoever read the
+    database meanwhile may have read what was before them.
+    """
 
     key: MemberKey
     application: str
@@ -49,6 +53,8 @@ class Member:
     parked_words: str = ""
     probe_at: float = 0.0
     probes: int = 0
+    reacting: int = 0
+    reactions: int = 0
     throttles_in_a_row: dict[str, int] = field(default_factory=dict)
     throttled_at: dict[str, float] = field(default_factory=dict)
 

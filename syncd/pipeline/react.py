@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -53,7 +54,7 @@ async def react(flight: Flight, step: Step, outcome: Outcome) -> None:
     if step.park_member is not None:
         await park_member(member, tools, step.park_member, step.words)
     if step.park_segment is not None:
-        await park_segment(flight.turn.lane, tools, step.park_segment, step.words)
+        await _park_segment(flight.turn.lane, member, tools, step.park_segment, step.words)
 
 
 def _failed(road: Road, member: Member, tools: Tools) -> None:
@@ -75,23 +76,25 @@ async def _succeeded(lane: Lane, road: Road, member: Member, tools: Tools) -> No
     if pacer.probing:
         pacer.open()
     if member.throttles_in_a_row.pop(road.resource, 0):
-        await _write(tools, "throttles", lambda c: throttles.forget(c, member.application, member.key, road.resource))
+        await _write(
+            member, tools, "throttles", lambda c: throttles.forget(c, member.application, member.key, road.resource)
+        )
     if member.parked is not None:
         reason, member.parked, member.probes = member.parked, None, 0
-        await _write(tools, "members", lambda c: segments.park_member(c, member.key, None))
+        await _write(member, tools, "members", lambda c: segments.park_member(c, member.key, None))
         tools.emit(MemberResumed(member=member.key, reason=reason.value))
     if lane.segment.parked is not None:
-        await resume_segment(lane, tools)
+        await _resume_segment(lane, member, tools)
 
 
-async def resume_segment(lane: Lane, tools: Tools) -> None:
+async def _resume_segment(lane: Lane, member: Member, tools: Tools) -> None:
     """A parked segment goes on."""
     reason = lane.segment.parked
     if reason is None:
         return
     lane.segment = replace(lane.segment, parked=None, parked_words="")
     lane.probes = 0
-    await _write(tools, "segments", lambda c: segments.unpark(c, lane.segment.id))
+    await _write(member, tools, "segments", lambda c: segments.unpark(c, lane.segment.id))
     tools.emit(SegmentResumed(segment=lane.segment.key, reason=reason.value))
 
 
@@ -112,7 +115,7 @@ async def _throttled(throttled: Throttled, flight: Flight) -> None:
     )
     whom = "" if throttled.scope is Scope.APPLICATION_DAY else member.key
     remembered = Wait(member.application, whom, road.resource, throttled.scope, in_a_row, wait)
-    await _write(tools, "throttles", lambda connection: throttles.remember(connection, remembered))
+    await _write(member, tools, "throttles", lambda connection: throttles.remember(connection, remembered))
 
 
 async def without_token(member: Member, tools: Tools, verdict: Verdict) -> None:
@@ -133,11 +136,12 @@ async def park_member(member: Member, tools: Tools, reason: MemberParking, words
     if not new:
         return
     member.parked = reason
-    await _write(tools, "members", lambda connection: segments.park_member(connection, member.key, reason, words))
-    tools.emit(MemberParked(member=member.key, reason=reason.value, words=words))
+    work = partial(segments.park_member, member=member.key, reason=reason, words=words)
+    if await _write(member, tools, "members", work) is not False:
+        tools.emit(MemberParked(member=member.key, reason=reason.value, words=words))
 
 
-async def park_segment(lane: Lane, tools: Tools, reason: SegmentParking, words: str) -> None:
+async def _park_segment(lane: Lane, member: Member, tools: Tools, reason: SegmentParking, words: str) -> None:
     """The segment waits, with this reason; said once."""
     new = lane.segment.parked is not reason
     lane.probes += 1
@@ -146,13 +150,23 @@ async def park_segment(lane: Lane, tools: Tools, reason: SegmentParking, words: 
     if not new:
         return
     lane.segment = replace(lane.segment, parked=reason, parked_words=words)
-    await _write(tools, "segments", lambda connection: segments.park(connection, lane.segment.id, reason, words))
-    tools.emit(SegmentParked(segment=lane.segment.key, reason=reason.value, words=words))
+    work = partial(segments.park, segment_id=lane.segment.id, reason=reason, words=words)
+    if await _write(member, tools, "segments", work) is not False:
+        tools.emit(SegmentParked(segment=lane.segment.key, reason=reason.value, words=words))
 
 
-async def _write(tools: Tools, where: str, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
-    """Writes what others should see; while the database is away memory holds it, and the next time says it again."""
+async def _write(
+    member: Member, tools: Tools, where: str, work: Callable[[AsyncConnection], Awaitable[bool | None]]
+) -> bool | None:
+    """Writes what others should see, and hands on what the database said of it. While the database is away memory holds
+    it, and the next time says it again.
+    """
+    member.reacting += 1
     try:
-        await tools.database.transact(work)
+        return await tools.database.transact(work)
     except Transient as error:
         tools.emit(DatabaseFailed(where=where, words=str(error)))
+        return None
+    finally:
+        member.reacting -= 1
+        member.reactions += 1

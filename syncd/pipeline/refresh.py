@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from syncd.domain.events import MemberParked, SegmentParked
+from syncd.domain.events import MemberParked, MemberResumed, SegmentParked, SegmentResumed
 from syncd.domain.outcome import Scope
-from syncd.domain.segment import MemberParking, Status
+from syncd.domain.segment import MemberParking, SegmentKey, SegmentParking, Status
 from syncd.domain.settlement import Journey
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
@@ -28,7 +28,8 @@ _STALE: Final = 900.0
 async def load(member: Member, tools: Tools) -> None:
     """Everything about a member that was just taken: its segments, and the batches that are still open.
 
-    After an owner that did not end cleanly nobody knows whether those were sent, so all of them are uncertain.
+    After an owner that did not end cleanly nobody knows whether those were sent, so all of them are uncertain; also what
+    is settled, for an attempt before that one may have been uncertain to the owner.
     """
     await refresh(member, tools)
     lanes = {lane.segment.id: lane for lane in member.lanes()}
@@ -37,7 +38,7 @@ async def load(member: Member, tools: Tools) -> None:
     for batch in stored:
         journey = Journey.begin(batch.id, batch.segment_id, batch.kind, batch.elements, batch.states)
         if not member.grant.clean:
-            journey.uncertain.update(index for part in journey.parts for index in part.indexes)
+            journey.uncertain.update(range(len(journey.elements)))
         lanes[batch.segment_id].add(journey)
     _tell(member, tools)
     member.ring()
@@ -67,7 +68,8 @@ def _tell(member: Member, tools: Tools) -> None:
 
 
 async def refresh(member: Member, tools: Tools) -> None:
-    """Brings memory up to date."""
+    """Brings memory up to date; not where something was decided here while the database was read: the next time will."""
+    reacting, reactions = member.reacting, member.reactions
     async with tools.database.read() as connection:
         bindings, moment = await segments.of_members(connection, [member.key])
         states = await segments.member_states(connection, [member.key])
@@ -76,9 +78,12 @@ async def refresh(member: Member, tools: Tools) -> None:
         ids = [binding.segment.id for binding in bindings]
         owed = await letters.due_segments(connection, ids)
         wanted = await letters.wanted_segments(connection, ids)
+    if reacting or member.reacting or member.reactions != reactions:
+        return
     now = tools.monotonic()
     _, member.paused, parked, member.parked_words = states.get(member.key, (member.application, False, None, ""))
     if parked is None and member.parked is not None:
+        tools.emit(MemberResumed(member=member.key, reason=member.parked.value))
         member.parked, member.probes = None, 0
     elif parked is not None and member.parked is None:
         member.parked = MemberParking(parked)
@@ -88,17 +93,27 @@ async def refresh(member: Member, tools: Tools) -> None:
         if pacer is not None and wait.seconds > 0:
             pacer.shut(wait.seconds, probe=wait.scope is not Scope.MINUTE)
             member.throttles_in_a_row.setdefault(wait.resource, wait.in_a_row)
-    _place(member, bindings, moment, now)
+    for segment, reason in _place(member, bindings, moment, now):
+        tools.emit(SegmentResumed(segment=segment, reason=reason.value))
     for lane in member.lanes():
         lane.owed, lane.wanted = lane.segment.id in owed, lane.segment.id in wanted
     member.ring()
 
 
-def _place(member: Member, bindings: Collection[Binding], moment: float, now: float) -> None:
-    """Every segment in its lane; lanes of segments that are gone leave once nothing of them is in flight."""
+def _place(
+    member: Member, bindings: Collection[Binding], moment: float, now: float
+) -> list[tuple[SegmentKey, SegmentParking]]:
+    """Every segment in its lane; lanes of segments that are gone leave once nothing of them is in flight. Returns those
+    that go on, and what they waited for.
+    """
+    resumed = []
     for binding in bindings:
         segment = binding.segment
-        lane = member.roads[segment.resource].put(segment)
+        road = member.roads[segment.resource]
+        before = road.lanes[segment.id].segment.parked if segment.id in road.lanes else None
+        if before is not None and segment.parked is None:
+            resumed.append((segment.key, before))
+        lane = road.put(segment)
         lane.bound_at = now - (moment - segment.bound_at) if segment.bound_at is not None else now
         lane.ready_at = lane.bound_at + SETTLED_IN
         lane.status_known = _is_known(lane, moment)
@@ -106,6 +121,7 @@ def _place(member: Member, bindings: Collection[Binding], moment: float, now: fl
     for road in member.roads.values():
         for number in [number for number, lane in road.lanes.items() if number not in ours and lane.is_idle]:
             del road.lanes[number]
+    return resumed
 
 
 def _is_known(lane: Lane, moment: float) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import BatchId, BatchKind, Draft, Element, Entry, Flag, RowFate, keeps_fields
+from syncd.domain.batch import LOWEST, BatchId, BatchKind, Draft, Element, Entry, Flag, RowFate, deciding, keeps_fields
 from syncd.domain.collapse import arranged
 from syncd.domain.events import Reasserted
 from syncd.domain.settlement import Journey
@@ -58,10 +58,14 @@ async def reassert(lane: Lane, member: Member, tools: Tools) -> bool:
 
 
 def _restated(traces: set[tuple[bytes, bytes]], entries: Mapping[bytes, Entry]) -> list[Element]:
-    """The last state of each identity; what may have been left with other fields is taken out before."""
+    """The last state of each identity; what may have been left with other fields is taken out before. Whom the ledger does
+    not know (refused at last, after an attempt whose end nobody knows) is not to be there: out, below every rank.
+    """
     elements = []
     for identity, fields in sorted(traces):
         entry = entries.get(identity)
+        if entry is None and (fields or not keeps_fields(identity)):
+            elements.append(Element(add=False, ids=(identity,), fields=fields, rank=LOWEST, row=0))
         if entry is not None and fields and not (entry.present and entry.fields == fields):
             left = Element(add=False, ids=entry.ids, fields=fields, rank=entry.rank - 1, row=0, flags=int(Flag.PARTING))
             elements.append(left)
@@ -108,7 +112,7 @@ async def retry(lane: Lane, member: Member, tools: Tools) -> bool:
             await letters.exhume(connection, wanted)
             drafts = arranged(sorted(newest.values(), key=lambda element: element.rank))
             for draft in drafts:
-                draft.rows.extend((element.row, RowFate.TAKEN) for element in draft.elements if element.decides)
+                draft.rows.extend((row, RowFate.TAKEN) for row in deciding(draft.elements))
             drafts[0].rows.extend((row, RowFate.LATE) for row in late)
             return await _write(connection, lane, BatchKind.RETRY, drafts)
 

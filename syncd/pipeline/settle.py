@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import Element, Flag, State, trace
+from syncd.domain.batch import Element, Flag, State, deciding, trace
 from syncd.domain.events import BatchClosed, BatchDelayed, StepSettled
 from syncd.domain.settlement import Journey, Step
 from syncd.pipeline.lanes import Lane
@@ -101,12 +101,12 @@ async def _write(
 async def _rows(connection: AsyncConnection, journey: Journey, step: Step, accepted: Sequence[Element]) -> _Rows:
     """A row is applied when all its elements are: one whose other element was refused before is dead."""
     elements = journey.elements
-    applied = sum(1 for element in accepted if element.decides)
+    applied = len(deciding(accepted))
     dead = sum(1 for one in step.refused if elements[one.index].decides)
     dropped = [elements[index].row for index in step.dropped if elements[index].decides]
     if dropped:
         await batches.supersede(connection, journey.id, dropped)
-    paired = {element.row for element in accepted if element.decides and element.flags & Flag.COMPANION}
+    paired = {element.row for element in accepted if element.flags & Flag.COMPANION and element.decides}
     if paired:
         fallen = len(await batches.buried(connection, paired))
         applied, dead = applied - fallen, dead + fallen
@@ -127,12 +127,10 @@ def _states(journey: Journey, step: Step) -> bytes:
 def _settled(segment: str, journey: Journey, step: Step, rows: _Rows, moment: float) -> StepSettled:
     elements = journey.elements
     counted: Counter[tuple[str, str]] = Counter()
-    lags = []
-    for index in step.accepted:
-        element = elements[index]
-        counted["ADD" if element.add else "REMOVE", "accepted"] += 1
-        if element.created:
-            lags.append(moment - element.created / 1000)
+    accepted = [elements[index] for index in step.accepted]
+    joined = [element.add for element in accepted].count(True)
+    counted["ADD", "accepted"], counted["REMOVE", "accepted"] = joined, len(accepted) - joined
+    lags = [moment - element.created / 1000 for element in accepted if element.created]
     for one in step.refused:
         counted[elements[one.index].action.value, "refused"] += 1
     for index in step.dropped:
@@ -140,7 +138,7 @@ def _settled(segment: str, journey: Journey, step: Step, rows: _Rows, moment: fl
     return StepSettled(
         segment=segment,
         batch=journey.id,
-        elements=counted,
+        elements=+counted,
         rows={"applied": rows.applied, "superseded": rows.superseded, "dead": rows.dead},
         lags=lags,
         uuid=step.uuid,

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.change import Kind
-from syncd.domain.events import Emit, SegmentDeleted, SegmentParked, SegmentProvisioned, SegmentResumed, StatusChanged
+from syncd.domain.events import Emit, SegmentDeleted, SegmentParked, SegmentProvisioned, StatusChanged
 from syncd.domain.outcome import (
     Failure,
     Misconfigured,
@@ -36,6 +36,8 @@ from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
 from syncd.store.segments import Binding
 from syncd.store.tables import now
+
+T = TypeVar("T")
 
 _PATIENCE: Final = 4
 """Request timeouts during which a creation whose end is unknown may still turn up."""
@@ -180,8 +182,6 @@ class Provisioner:
             await segments.unpark(connection, segment.id)
 
         await self._write(work)
-        if segment.parked is not None:
-            self.emit(SegmentResumed(segment=segment.key, reason=segment.parked.value))
 
     async def _delete(self, binding: Binding) -> None:
         segment = binding.segment
@@ -209,17 +209,15 @@ class Provisioner:
 
     async def _park(self, binding: Binding, reason: SegmentParking, words: str) -> None:
         segment = binding.segment
-        if segment.parked is reason:
-            return
-        await self._write(lambda c: segments.park(c, segment.id, reason, words))
-        self.emit(SegmentParked(segment=segment.key, reason=reason.value, words=words))
+        if await self._write(lambda c: segments.park(c, segment.id, reason, words)):
+            self.emit(SegmentParked(segment=segment.key, reason=reason.value, words=words))
 
-    async def _write(self, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
-        async def fenced(connection: AsyncConnection) -> None:
+    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async def fenced(connection: AsyncConnection) -> T:
             await fence(connection, self.grant)
-            await work(connection)
+            return await work(connection)
 
-        await self.database.transact(fenced)
+        return await self.database.transact(fenced)
 
 
 def _newborn(segment: Segment) -> Segment:

@@ -15,15 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.advice import SMALLEST_AUDIENCE
 from syncd.domain.course import HASTE, Look, is_due, is_worth_noting
-from syncd.domain.events import (
-    AccountSeen,
-    Emit,
-    Event,
-    SegmentParked,
-    SegmentResumed,
-    StatusChanged,
-    StatusSeen,
-)
+from syncd.domain.events import AccountSeen, Emit, Event, SegmentParked, StatusChanged, StatusSeen
 from syncd.domain.outcome import Failure, NotThere
 from syncd.domain.segment import TRIED_AGAIN, Segment, SegmentParking, Status, documented
 from syncd.domain.settlement import NEWBORN
@@ -122,18 +114,18 @@ class Tracker:
         if purge is None or (segment.parked is not None and segment.parked not in TRIED_AGAIN):
             return []
         reason, words = purge
-        await segments.park(connection, segment.id, reason, words)
+        changed = await segments.park(connection, segment.id, reason, words)
         if self.repairs:
             await segments.want_replay(connection, segment.id)
-        return [SegmentParked(segment=segment.key, reason=reason.value, words=words)]
+        return [SegmentParked(segment=segment.key, reason=reason.value, words=words)] if changed else []
 
     async def _park(self, segment: Segment, reason: SegmentParking, words: str) -> None:
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: AsyncConnection) -> bool:
             await fence(connection, self.grant)
-            await segments.park(connection, segment.id, reason, words)
+            return await segments.park(connection, segment.id, reason, words)
 
-        await self.database.transact(work)
-        self.emit(SegmentParked(segment=segment.key, reason=reason.value, words=words))
+        if await self.database.transact(work):
+            self.emit(SegmentParked(segment=segment.key, reason=reason.value, words=words))
 
 
 async def _note(connection: AsyncConnection, seen: Sequence[tuple[Segment, DmpSegment]], moment: float) -> None:
@@ -177,7 +169,6 @@ async def _observed(connection: AsyncConnection, segment: Segment, one: DmpSegme
         told.append(StatusChanged(segment=segment.key, before=segment.status, after=status, documented=known))
     if segment.parked is SegmentParking.LOST:
         await segments.unpark(connection, segment.id)
-        told.append(SegmentResumed(segment=segment.key, reason=SegmentParking.LOST.value))
     return told
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.batch import (
+    LOWEST,
     BatchId,
     BatchKind,
     Draft,
@@ -70,6 +71,7 @@ async def write(
 
 def _row(segment_id: int, kind: BatchKind, draft: Draft) -> dict[str, Any]:
     ids = [row for row, _ in draft.rows]
+    fates = draft.tally()
     is_open = bool(draft.elements)
     return {
         "segment_id": segment_id,
@@ -79,9 +81,9 @@ def _row(segment_id: int, kind: BatchKind, draft: Draft) -> dict[str, Any]:
         "first_id": min(ids, default=None),
         "last_id": max(ids, default=None),
         "rows_taken": len(ids),
-        "rows_applied": draft.count(RowFate.NEEDLESS),
-        "rows_superseded": draft.count(RowFate.SUPERSEDED, RowFate.LATE),
-        "rows_dead": draft.count(RowFate.DEAD),
+        "rows_applied": fates[RowFate.NEEDLESS],
+        "rows_superseded": fates[RowFate.SUPERSEDED] + fates[RowFate.LATE],
+        "rows_dead": fates[RowFate.DEAD],
         "body": pack(draft.elements) if is_open else None,
         "row_fates": pack_rows(draft.rows) if ids else None,
     }
@@ -183,7 +185,9 @@ async def bury_rows(connection: AsyncConnection, segment_id: int, batch: BatchId
 async def bury_elements(
     connection: AsyncConnection, segment_id: int, batch: BatchId, dead: Sequence[Dead], elements: Sequence[Element]
 ) -> None:
-    """Dead letters for elements that LinkedIn refused; the prepared element stays with the letter, for a retry."""
+    """Dead letters for elements that LinkedIn refused; the prepared element stays with the letter, for a retry. One that
+    no change asked for leaves none: what was refused before has its letter.
+    """
     rows = [
         {
             "segment_id": segment_id,
@@ -195,6 +199,7 @@ async def bury_elements(
             "element": pack_element(elements[one.index]),
         }
         for one in dead
+        if elements[one.index].rank != LOWEST
     ]
     if rows:
         await connection.execute(insert(dead_letters), rows)

@@ -8,15 +8,18 @@ statement that needs it. A transaction never stays open across a request to Link
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from syncd.errors import Fatal, Transient
 from syncd.store.tables import SCHEMA
@@ -25,6 +28,8 @@ T = TypeVar("T")
 
 _PASSING_CLASSES: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 """SQLSTATE classes that pass: connection, read-only, serialization, resources, locks, operator, system."""
+_AWAKE: Final = 1.0
+"""Seconds after which a connection that rested is asked whether it still lives."""
 _PASSING_SQLITE: Final = ("locked", "busy", "disk", "readonly", "unable to open", "I/O")
 
 
@@ -94,13 +99,12 @@ async def unbroken(work: Awaitable[T]) -> T:
 
 def _engine(url: str, dialect: str, pool_size: int, statement_timeout: float, idle_timeout: float) -> AsyncEngine:
     if dialect == "postgresql":
-        return create_async_engine(
+        engine = create_async_engine(
             url,
             hide_parameters=True,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
-            pool_pre_ping=True,
             connect_args={
                 "timeout": 10,
                 "command_timeout": statement_timeout + 5,
@@ -114,6 +118,9 @@ def _engine(url: str, dialect: str, pool_size: int, statement_timeout: float, id
                 },
             },
         )
+        event.listen(engine.sync_engine, "checkin", _note_time)
+        event.listen(engine.sync_engine, "checkout", _ping_if_rested)
+        return engine
     engine = create_async_engine(
         url,
         hide_parameters=True,
@@ -123,6 +130,21 @@ def _engine(url: str, dialect: str, pool_size: int, statement_timeout: float, id
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
+
+
+def _note_time(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["rested_since"] = time.monotonic()
+
+
+def _ping_if_rested(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """A connection that was not used for a while may have died in its sleep; one that works all the time is not asked."""
+    rested = time.monotonic() - record.info.get("rested_since", math.inf)
+    if rested < _AWAKE:
+        return
+    try:
+        connection.ping()
+    except Exception:  # noqa: BLE001 - whatever it says, it is of no use any more
+        raise InvalidatePoolError from None
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

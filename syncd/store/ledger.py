@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -18,13 +18,15 @@ from sqlalchemy import (
     func,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import UserDefinedType
 
-from syncd.domain.batch import BatchId, Element, Entry, Flag, pack_sent, unpack_sent
+from syncd.domain.batch import BatchId, Element, Entry, Flag, pack_all_sent, unpack_sent
 from syncd.domain.change import Rank
 from syncd.domain.collapse import Holder
 from syncd.store.tables import ledger, now, outbox, segments, subjects
@@ -70,19 +72,33 @@ def _upsert(insert: Any) -> Any:
     )
 
 
+class _Column(UserDefinedType[Any]):
+    """A column of values on its way to `unnest`, as the driver takes it: SQLAlchemy's own arrays look at every value."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def __init__(self, of: str) -> None:
+        self.of = of
+
+    def get_col_spec(self, **_: Any) -> str:
+        return f"{self.of}[]"
+
+
 def _postgresql_upsert() -> Any:
+    """What a column leaves out is as it is for most: `unnest` fills up with nulls."""
     given = (
         func.unnest(
-            bindparam("identities", type_=ARRAY(BYTEA)),
-            bindparam("sent", type_=ARRAY(BYTEA)),
-            bindparam("ranks", type_=ARRAY(BigInteger)),
-            bindparam("present", type_=ARRAY(Boolean)),
-            bindparam("anonymous", type_=ARRAY(SmallInteger)),
+            bindparam("identities", type_=_Column("bytea")),
+            bindparam("ranks", type_=_Column("bigint")),
+            bindparam("sent", type_=_Column("bytea")),
+            bindparam("present", type_=_Column("boolean")),
+            bindparam("anonymous", type_=_Column("smallint")),
         )
         .table_valued(
             column("identity", LargeBinary),
-            column("sent", LargeBinary),
             column("rank", BigInteger),
+            column("sent", LargeBinary),
             column("present", Boolean),
             column("anonymous", SmallInteger),
         )
@@ -93,8 +109,8 @@ def _postgresql_upsert() -> Any:
         given.c.identity,
         given.c.sent,
         given.c.rank,
-        given.c.present,
-        given.c.anonymous,
+        func.coalesce(given.c.present, true()),
+        func.coalesce(given.c.anonymous, 1),
         bindparam("batch", type_=BigInteger),
         now(),
     )
@@ -109,22 +125,27 @@ _UPSERT_POSTGRESQL: Final = _postgresql_upsert()
 _UPSERT_SQLITE: Final = _upsert(sqlite.insert(ledger).values(at=now()))
 
 
-async def record(connection: AsyncConnection, segment_id: int, batch: BatchId, accepted: Iterable[Element]) -> None:
+async def record(connection: AsyncConnection, segment_id: int, batch: BatchId, accepted: Sequence[Element]) -> None:
     """Writes what LinkedIn accepted. In the order of the identities, so that two writers never wait for each other in a
     ring and the index is walked once from left to right.
     """
     ordered = sorted(accepted, key=_identity)
-    columns = {
-        "identities": [element.ids[0] for element in ordered],
-        "sent": [pack_sent(element) for element in ordered],
-        "ranks": [element.rank for element in ordered],
-        "present": [element.add for element in ordered],
-        "anonymous": [_anonymous(element) for element in ordered],
-    }
+    identities = [element.ids[0] for element in ordered]
+    ranks = [element.rank for element in ordered]
+    sent = pack_all_sent(ordered)
+    present = [element.add for element in ordered]
+    anonymous = [1 if element.add and element.flags & Flag.ANONYMOUS else _anonymous(element) for element in ordered]
     if connection.dialect.name == "postgresql":
-        await connection.execute(_UPSERT_POSTGRESQL, {"segment": segment_id, "batch": batch, **columns})
+        given = {
+            "identities": identities,
+            "ranks": ranks,
+            "sent": _unless_all(sent, None),
+            "present": _unless_all(present, usual=True),
+            "anonymous": _unless_all(anonymous, 1),
+        }
+        await connection.execute(_UPSERT_POSTGRESQL, {"segment": segment_id, "batch": batch, **given})
         return
-    rows = zip(*columns.values(), strict=True)
+    rows = zip(identities, sent, ranks, present, anonymous, strict=True)
     await connection.execute(
         _UPSERT_SQLITE,
         [
@@ -144,6 +165,10 @@ async def record(connection: AsyncConnection, segment_id: int, batch: BatchId, a
 
 def _identity(element: Element) -> bytes:
     return element.ids[0]
+
+
+def _unless_all(values: list[Any], usual: Any) -> list[Any]:
+    return [] if values.count(usual) == len(values) else values
 
 
 def _anonymous(element: Element) -> int:

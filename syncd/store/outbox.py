@@ -12,6 +12,7 @@ from sqlalchemy import Text, bindparam, case, cast, delete, func, literal_column
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.dml import ReturningDelete
+from sqlalchemy.types import NullType
 
 from syncd.domain.batch import MOST_PAYLOAD
 from syncd.domain.change import Change
@@ -35,10 +36,12 @@ async def take(connection: AsyncConnection, segment: str, most: int) -> list[Cha
     """Deletes and returns the oldest rows of a segment, in the order of their ids: at most `most`, and at most 4 MiB of
     payload unless the first row alone is larger.
     """
-    postgresql = connection.dialect.name == "postgresql"
-    statement = _TAKE_POSTGRESQL if postgresql else _TAKE_SQLITE
-    rows = await connection.execute(statement, {"segment": segment, "most": most})
-    changes = [Change(*row) for row in rows]
+    given = {"segment": segment, "most": most}
+    if connection.dialect.name == "postgresql":
+        columns = (await connection.execute(_TAKE_POSTGRESQL, given)).one()
+        changes = list(map(Change, *columns)) if columns[0] else []
+    else:
+        changes = [Change(*row) for row in await connection.execute(_TAKE_SQLITE, given)]
     changes.sort(key=_by_id)
     return changes
 
@@ -69,10 +72,6 @@ def _by_id(change: Change) -> int:
     return change.id
 
 
-def _returned(payload: Any) -> tuple[Any, ...]:
-    return (outbox.c.id, outbox.c.action, outbox.c.subject_id, payload, epoch(outbox.c.created_at))
-
-
 def _within(position: Any, size: Any) -> Select[Any]:
     """The positions of the oldest rows whose payload fits, the first one always."""
     oldest_rows = (
@@ -90,12 +89,19 @@ def _within(position: Any, size: Any) -> Select[Any]:
     return select(weighed.c.place).where((weighed.c.total <= MOST_PAYLOAD) | (weighed.c.number == 1))
 
 
-def _take_postgresql() -> ReturningDelete[Any]:
+def _take_postgresql() -> Select[Any]:
+    """One row of five arrays: thousands of rows would cost the client more than the server."""
     stored = func.pg_column_size(outbox.c.payload)
     size = case((stored < _SMALL, stored), else_=func.octet_length(cast(outbox.c.payload, Text)))
     place: Any = literal_column("syncd.outbox.ctid")
     found = func.array(_within(place, size).scalar_subquery())
-    return delete(outbox).where(place == func.any(found)).returning(*_returned(cast(outbox.c.payload, Text)))
+    gone = delete(outbox).where(place == func.any(found))
+    taken = gone.returning(
+        outbox.c.id, outbox.c.action, outbox.c.subject_id, outbox.c.payload, outbox.c.created_at
+    ).cte("taken")
+    columns = (taken.c.id, taken.c.action, taken.c.subject_id, cast(taken.c.payload, Text), epoch(taken.c.created_at))
+    arrays: list[Any] = [func.array_agg(column, type_=NullType()) for column in columns]
+    return select(*arrays)
 
 
 def _take_sqlite() -> ReturningDelete[Any]:
@@ -103,7 +109,13 @@ def _take_sqlite() -> ReturningDelete[Any]:
     return (
         delete(outbox)
         .where(outbox.c.id.in_(_within(outbox.c.id, size)))
-        .returning(*_returned(cast(outbox.c.payload, Text)))
+        .returning(
+            outbox.c.id,
+            outbox.c.action,
+            outbox.c.subject_id,
+            cast(outbox.c.payload, Text),
+            epoch(outbox.c.created_at),
+        )
     )
 
 

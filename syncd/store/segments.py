@@ -209,8 +209,11 @@ async def change(connection: AsyncConnection, segment_id: int, **values: Any) ->
     await connection.execute(update(segments).where(segments.c.id == segment_id).values(**values))
 
 
-async def park(connection: AsyncConnection, segment_id: int, reason: SegmentParking, words: str) -> None:
-    await change(connection, segment_id, parked=reason.value, parked_words=words[:500], parked_at=now())
+async def park(connection: AsyncConnection, segment_id: int, reason: SegmentParking, words: str) -> bool:
+    """Parks a segment; false if it is parked for this reason already: then nothing changes, and nothing is to be said."""
+    other = update(segments).where(segments.c.id == segment_id, segments.c.parked.is_distinct_from(reason.value))
+    changed = await connection.execute(other.values(parked=reason.value, parked_words=words[:500], parked_at=now()))
+    return bool(changed.rowcount)
 
 
 async def unpark(connection: AsyncConnection, segment_id: int) -> None:
@@ -223,14 +226,12 @@ async def want_replay(connection: AsyncConnection, segment_id: int) -> None:
     await connection.execute(unordered.values(order_given="replay"))
 
 
-async def park_member(connection: AsyncConnection, member: str, reason: MemberParking | None, words: str = "") -> None:
-    """Parks a member, or lets it go on when there is no reason."""
-    values = {
-        "parked": reason.value if reason else None,
-        "parked_words": words[:500],
-        "parked_at": now() if reason else None,
-    }
-    await connection.execute(update(members).where(members.c.key == member).values(**values))
+async def park_member(connection: AsyncConnection, member: str, reason: MemberParking | None, words: str = "") -> bool:
+    """Parks a member, or lets it go on when there is no reason; false if it stands so already."""
+    parked = reason.value if reason else None
+    other = update(members).where(members.c.key == member, members.c.parked.is_distinct_from(parked))
+    values = {"parked": parked, "parked_words": words[:500], "parked_at": now() if reason else None}
+    return bool((await connection.execute(other.values(**values))).rowcount)
 
 
 async def bind(

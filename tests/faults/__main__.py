@@ -20,9 +20,10 @@ async def _play(arguments: argparse.Namespace) -> int:
     watch = Watch()
     wrong = 0
     async with grounds() as ground:
+        seeds = range(arguments.seed, arguments.seed + arguments.runs)
         scenarios = chosen(quick=arguments.quick, only=arguments.only)
         if not arguments.mutants:
-            outcomes = await play_all(scenarios, ground, arguments.seed, lambda one: _say(told(one)))
+            outcomes = await play_all(scenarios, ground, seeds, lambda one: _say(told(one)))
             _say(f"\n{table(outcomes)}\n\njudged: {judged(outcomes)}\n")
             sights, never = sometimes(outcomes)
             if not arguments.only:
@@ -32,7 +33,7 @@ async def _play(arguments: argparse.Namespace) -> int:
                 _say(f"never seen: {', '.join(never)}")
                 wrong += 1
             _say(
-                f"\n{len(outcomes) - sum(not one.held for one in outcomes)} of {len(outcomes)} scenarios held; {watch.seconds:.0f} s"
+                f"\n{len(outcomes) - sum(not one.held for one in outcomes)} of {len(outcomes)} runs held; {watch.seconds:.0f} s"
             )
         if arguments.mutants or not (arguments.quick or arguments.only):
             wrong += await mutants.hunt(ground, arguments.seed, _say, only=arguments.only if arguments.mutants else "")
@@ -50,6 +51,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="the short half of it")
     parser.add_argument("--only", default="", metavar="NAME", help="scenarios (or mutants) whose name holds this")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=1, help="how often each is played, with seeds from --seed on")
     parser.add_argument("--mutants", action="store_true", help="only the mutants")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="random faults for so long")
     arguments = parser.parse_args()

@@ -83,6 +83,8 @@ class Case:
         for row in case.committed.values():
             by_segment[row.segment].append(row)
         case.folds = {key: fold(by_segment[key], kind) for key, kind in evidence.kinds.items()}
+        for folded in case.folds.values():
+            folded.take_out(case.dead)
         true = {one["n"] for one in evidence.requests if evidence.honest(one)}
         case.honest = {
             (element.segment, key, element.action)

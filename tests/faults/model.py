@@ -120,6 +120,15 @@ class Fold:
         self.events[key].append(event)
         self.of_row[row.id].append(event)
 
+    def take_out(self, dead: set[int]) -> None:
+        """What an attempt of a row that is dead now may have left at LinkedIn has to leave again."""
+        for key, events in self.events.items():
+            self.events[key] = [
+                each
+                for event in events
+                for each in (event, *([Event(event.row, key, "REMOVE")] if event.row.id in dead else []))
+            ]
+
 
 def fold(rows: Iterable[Row], kind: str) -> Fold:
     """The rows of one segment that are committed, in the order of their ids."""

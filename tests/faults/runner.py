@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -50,19 +50,23 @@ def chosen(*, quick: bool, only: str = "", book: Iterable[Scenario] = ()) -> lis
 
 
 async def play_all(
-    scenarios: Sequence[Scenario], ground: Grounds, seed: int, tell: Callable[[Outcome], None], prelude: str = ""
+    scenarios: Sequence[Scenario],
+    ground: Grounds,
+    seeds: Sequence[int],
+    tell: Callable[[Outcome], None],
+    prelude: str = "",
 ) -> list[Outcome]:
-    """In the order of the book, two at a time."""
+    """In the order of the book, each once with every seed, three at a time."""
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def one(scenario: Scenario) -> Outcome:
+    async def one(scenario: Scenario, seed: int) -> Outcome:
         async with places:
             outcome = await run(scenario, ground, seed, prelude=prelude)
             tell(outcome)
             return outcome
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(scenario)) for scenario in scenarios]
+        tasks = [group.create_task(one(scenario, seed)) for scenario in scenarios for seed in seeds]
     return [task.result() for task in tasks]
 
 
@@ -76,11 +80,21 @@ def told(outcome: Outcome) -> str:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Fault, rows of reliability.md, runs, invariants held, worst recovery."""
-    lines = [f"{'fault':74} {'rows':14} {'held':>9} {'recovery':>9}"]
+    """Fault, rows of reliability.md, runs, how many of the invariants that were judged held in all of them, worst recovery."""
+    by_name: dict[str, list[Outcome]] = defaultdict(list)
     for one in outcomes:
-        held = f"{'all' if one.held else 'BROKEN'}"
-        lines.append(f"{one.scenario.name:74} {' '.join(one.scenario.rows):14} {held:>9} {one.recovery:7.1f} s")
+        by_name[one.scenario.name].append(one)
+    lines = [f"{'fault':74} {'rows':10} {'runs':>4}  {'invariants held':16} {'worst recovery':>14}"]
+    for name, ours in by_name.items():
+        judged_by = {key.split(" ")[0] for one in ours for key, count in one.looked.items() if count}
+        broken = {words.split(" ")[0] for one in ours for words in one.broken}
+        held = f"{len(judged_by | broken) - len(broken)} of {len(judged_by | broken)}"
+        if any(one.skipped for one in ours):
+            held = "not played"
+        elif any(one.failed for one in ours):
+            held += " FAILED"
+        worst = max(one.recovery for one in ours)
+        lines.append(f"{name:74} {' '.join(ours[0].scenario.rows):10} {len(ours):4}  {held:16} {worst:12.1f} s")
     return "\n".join(lines)
 
 

@@ -127,10 +127,13 @@ def _order(evidence: Evidence, meanings: Mapping[int, Meaning | None]) -> Iterat
     if evidence.late:
         return
     wanted: dict[tuple[str, str], list[str]] = defaultdict(list)
+    refused = {letter.row for letter in evidence.letters if letter.reason == "refused"}
     for number in sorted(meanings):
         meant = meanings[number]
         if meant is not None:
             wanted[meant.row.segment, meant.identity].append(meant.row.action)
+            if number in refused:  # what an attempt of it may have left is taken out again
+                wanted[meant.row.segment, meant.identity].append("REMOVE")
     plain = {s for s, kind in evidence.kinds.items() if kind == "user" and not any(r.subject for r in _of(evidence, s))}
     applied: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
     for sent in evidence.sent:

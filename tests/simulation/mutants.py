@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aiolimiter import AsyncLimiter
@@ -59,7 +59,7 @@ def no_tombstones() -> None:
     """A departure leaves nothing that a late commit could be held against."""
     honest = ledger.record
 
-    async def record(connection: AsyncConnection, segment: int, batch: BatchId, accepted: Iterable[Element]) -> None:
+    async def record(connection: AsyncConnection, segment: int, batch: BatchId, accepted: Sequence[Element]) -> None:
         await honest(connection, segment, batch, accepted)
         await connection.execute(delete(lines).where(~lines.c.present))
 

@@ -93,5 +93,6 @@ def test_a_newer_entry_keeps_what_it_says_and_gains_the_ids_of_the_older() -> No
 
 def test_a_draft_counts_its_rows_by_fate() -> None:
     draft = Draft([], [(1, RowFate.TAKEN), (2, RowFate.LATE), (3, RowFate.SUPERSEDED)])
-    assert draft.count(RowFate.SUPERSEDED, RowFate.LATE) == 2
-    assert draft.count(RowFate.DEAD) == 0
+    fates = draft.tally()
+    assert fates[RowFate.SUPERSEDED] == fates[RowFate.LATE] == fates[RowFate.TAKEN] == 1
+    assert fates[RowFate.DEAD] == 0

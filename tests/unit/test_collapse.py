@@ -7,7 +7,7 @@ from itertools import count
 from syncd.domain import collapse as collapsing
 from syncd.domain.batch import MOST_ELEMENTS, Element, Entry, Flag, RowFate
 from syncd.domain.change import Action, Part, Rank, Reason, rank
-from syncd.domain.collapse import Death, Harvest, Holder, Known, Ready, arranged, needs_entry
+from syncd.domain.collapse import Death, Harvest, Holder, Known, Ready, arranged, in_question
 
 EPOCH = 2
 ADD, REMOVE = Action.ADD, Action.REMOVE
@@ -327,13 +327,13 @@ def test_an_email_that_passes_from_one_subject_to_another_stays() -> None:
 
 
 def test_a_rows_fate_is_looked_up_only_where_it_can_matter() -> None:
-    assert not needs_entry(row(5, ADD, user("a")), 4)
-    assert needs_entry(row(5, ADD, user("a")), 5)
-    assert needs_entry(row(5, REMOVE, user("a")), 4)
-    assert needs_entry(row(5, ADD, user("a"), b"\x03d"), 4)
-    assert needs_entry(row(5, ADD, user("a"), subject="s"), 4)
-    assert needs_entry(row(5, ADD, firm("x"), fields=NEW), 4)
-    assert needs_entry(row(5, ADD, b"\x04names", fields=b",x"), 4)
+    assert not in_question([row(5, ADD, user("a"))], 4)
+    assert in_question([row(5, ADD, user("a"))], 5)
+    assert in_question([row(5, REMOVE, user("a"))], 4)
+    assert in_question([row(5, ADD, user("a"), b"\x03d")], 4)
+    assert in_question([row(5, ADD, user("a"), subject="s")], 4)
+    assert in_question([row(5, ADD, firm("x"), fields=NEW)], 4)
+    assert in_question([row(5, ADD, b"\x04names", fields=b",x")], 4)
 
 
 def test_elements_that_only_follow_a_row_do_not_decide_it() -> None:

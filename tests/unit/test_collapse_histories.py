@@ -177,7 +177,7 @@ class World:
         lines = {
             row.subject: self.subjects[row.subject] for row in rows if row.subject in self.subjects and row.subject
         }
-        identities = {row.ids[0] for row in rows if row.ids and collapsing.needs_entry(row, self.high_water)}
+        identities = collapsing.in_question(rows, self.high_water)
         identities |= {line.identity for line in lines.values() if line.identity is not None}
         entries = {}
         for identity in identities:

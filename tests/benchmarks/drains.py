@@ -1,0 +1,189 @@
+"""Benchmarks that drain a backlog: at LinkedIn's limit, without it, with a large ledger, embedded, companies, a replay."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.benchmarks import truth
+from tests.benchmarks.figures import Figure, Size
+from tests.benchmarks.ground import Drained, Ground, World, ground
+
+USERS_A_MINUTE = 500 * 5_000
+COMPANIES_A_MINUTE = 200 * 5_000
+_AT_THE_LIMIT = World(users=500, companies=200, latency=0.3)
+_RAMP = 3.0
+"""Seconds after the first users at LinkedIn that are not steady yet."""
+
+
+def people(rows: int) -> truth.Print:
+    return truth.of_people(f"person{n}@example.com" for n in range(1, rows + 1))
+
+
+async def ceiling(directory: Path, size: Size) -> list[Figure]:
+    """B1 and B6: one member at 500 requests a minute and 300 ms of latency; then the same with a tenth."""
+    async with ground(directory / "whole", _AT_THE_LIMIT) as place:
+        drained = await _people(place, size.backlog)
+        busiest = await truth.within_limits(place)
+    async with ground(directory / "tenth", _AT_THE_LIMIT) as place:
+        tenth = await _people(place, size.backlog // 10)
+    rate = steady(drained.series) * 60
+    return [
+        Figure(
+            measure="B1",
+            what="users a minute at the limit, of 2,500,000",
+            unit="%",
+            values=[rate / USERS_A_MINUTE * 100],
+            target=97,
+            series=drained.series,
+            kind="ceiling",
+        ),
+        Figure(measure="B1", what="most requests in 60 s", unit="", values=[busiest], target=500, least=False),
+        Figure(
+            measure="B6", what="peak RSS of the daemon", unit="MiB", values=[drained.peak_mib], target=160, least=False
+        ),
+        Figure(
+            measure="B6",
+            what="peak RSS against a tenth of the backlog",
+            unit="%",
+            values=[abs(drained.peak_mib / tenth.peak_mib - 1) * 100],
+            target=10,
+            least=False,
+        ),
+    ]
+
+
+async def unlimited(directory: Path, size: Size) -> list[Figure]:
+    """B2 and B10: no limiter, no latency."""
+    async with ground(directory, World()) as place:
+        drained = await _people(place, size.drained)
+        await truth.within_limits(place)
+    cpu = drained.cpu_per_million
+    return [
+        Figure(
+            measure="B2",
+            what="users a second, outbox to ledger",
+            unit="/s",
+            values=[drained.per_second],
+            target=75_000,
+            series=drained.series,
+            kind="drain",
+        ),
+        Figure(measure="B10", what="daemon, per million", unit="CPU s", values=[cpu["daemon"]], target=6, least=False),
+        Figure(measure="B10", what="PostgreSQL, per million", unit="CPU s", values=[cpu["PostgreSQL"]]),
+        Figure(measure="B10", what="sandbox, per million", unit="CPU s", values=[cpu["sandbox"]]),
+    ]
+
+
+async def large_ledger(directory: Path, size: Size) -> list[Figure]:
+    """B7: the drain of B2 into a ledger of a hundredth and of the whole size, one after the other."""
+    rates = []
+    for held in (size.ledger // 100, size.ledger):
+        segments = (("people", "user", "ads"), ("others", "user", "ads"))
+        async with ground(directory / str(held), World(segments=segments)) as place:
+            await place.seed_ledger("others", held - held // 2, "stranger")
+            await place.seed_ledger("people", held // 2, "neighbour")
+            await place.fill("people", size.drained)
+            drained = await place.drain(size.drained)
+            await truth.conserved(place, size.drained)
+            rates.append(drained.per_second)
+    return [
+        Figure(measure="B7", what=f"users a second, {size.ledger // 100:,} in the ledger", unit="/s", values=rates[:1]),
+        Figure(measure="B7", what=f"users a second, {size.ledger:,} in the ledger", unit="/s", values=rates[1:]),
+        Figure(
+            measure="B7", what="of the rate with a small one", unit="%", values=[rates[1] / rates[0] * 100], target=85
+        ),
+    ]
+
+
+async def embedded(directory: Path, size: Size) -> list[Figure]:
+    """B9: SQLite."""
+    async with ground(directory, World(sqlite=True)) as place:
+        drained = await _people(place, size.embedded)
+    return [
+        Figure(
+            measure="B9",
+            what="users a second with SQLite",
+            unit="/s",
+            values=[drained.per_second],
+            target=12_000,
+            series=drained.series,
+            kind="drain",
+        ),
+        Figure(measure="B9", what="daemon, per million", unit="CPU s", values=[drained.cpu_per_million["daemon"]]),
+    ]
+
+
+async def companies(directory: Path, size: Size) -> list[Figure]:
+    """B11: companies at 200 requests a minute and 300 ms of latency."""
+    world = World(segments=(("firms", "company", "ads"),), users=500, companies=200, latency=0.3)
+    async with ground(directory, world) as place:
+        await place.fill("firms", size.companies, "company")
+        drained = await place.drain(size.companies)
+        await truth.conserved(place, size.companies)
+        await truth.within_limits(place)
+        assert len(await place.rig.members_of("firms")) == size.companies
+    rate = steady(drained.series) * 60
+    return [
+        Figure(
+            measure="B11",
+            what="companies a minute at the limit, of 1,000,000",
+            unit="%",
+            values=[rate / COMPANIES_A_MINUTE * 100],
+            target=97,
+            series=drained.series,
+            kind="ceiling",
+        )
+    ]
+
+
+async def replay(directory: Path, size: Size) -> list[Figure]:
+    """B8, its first half: everything the ledger holds goes out again at the limit."""
+    async with ground(directory, _AT_THE_LIMIT) as place:
+        await place.seed_ledger("people", size.backlog, "person")
+        await place.rig.wait_until(place.rig.is_drained, "nothing is left", place.daemon)
+        await _command(place, "resync", "people", "--mode", "replay", "--reason", "benchmark")
+        drained = await place.drain(size.backlog)
+        await truth.same_people(place, "people", people(size.backlog))
+        await truth.within_limits(place)
+    rate = steady(drained.series) * 60
+    return [
+        Figure(
+            measure="B8",
+            what="replayed users a minute, of 2,500,000",
+            unit="%",
+            values=[rate / USERS_A_MINUTE * 100],
+            target=97,
+            series=drained.series,
+            kind="ceiling",
+        )
+    ]
+
+
+async def _people(place: Ground, rows: int) -> Drained:
+    await place.fill("people", rows)
+    drained = await place.drain(rows)
+    await truth.conserved(place, rows)
+    await truth.same_people(place, "people", people(rows))
+    return drained
+
+
+async def _command(place: Ground, *arguments: str) -> None:
+    program = ["-c", "from syncd.cli import main; main()", *arguments]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, *program, env=place.rig.environment(), stdout=asyncio.subprocess.DEVNULL
+    )
+    assert await child.wait() == 0, f"syncd {' '.join(arguments)} failed"
+
+
+def steady(series: Sequence[tuple[float, int]]) -> float:
+    """Users a second between the ramp and the last batch but a few."""
+    first = next(moment for moment, count in series if count)
+    last = series[-1][1]
+    going = [(moment, count) for moment, count in series if moment >= first + _RAMP and count < last * 0.97]
+    if len(going) < 2:
+        going = list(series)
+    (begun, before), (ended, after) = going[0], going[-1]
+    return (after - before) / (ended - begun)

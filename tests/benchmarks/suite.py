@@ -1,0 +1,87 @@
+"""All benchmarks by the measures of issue 4, and how they are run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+from tests.benchmarks import drains, singles, transform
+from tests.benchmarks.figures import QUICK, Figure, Size, merged, table
+from tests.benchmarks.ground import SERVER
+from tests.postgres import binaries
+
+Benchmark = Callable[[Path, Size], Awaitable[list[Figure]]]
+BENCHMARKS: Final[dict[tuple[str, ...], tuple[Benchmark, int]]] = {
+    ("B1", "B6"): (drains.ceiling, 1),
+    ("B2", "B10"): (drains.unlimited, 3),
+    ("B3",): (transform.transform, 5),
+    ("B4",): (singles.idle, 1),
+    ("B5",): (singles.beside_a_backlog, 1),
+    ("B7",): (drains.large_ledger, 1),
+    ("B8",): (drains.replay, 1),
+    ("B9",): (drains.embedded, 3),
+    ("B11",): (drains.companies, 1),
+    ("B12",): (singles.many_segments, 1),
+}
+"""By the measures of issue 4, with how often each runs. The reconcile of B8 waits for `resync --mode reconcile`."""
+_AT_ONCE: Final = 4
+_LIBRARIES: Final = ("aiohttp", "asyncpg", "msgspec", "SQLAlchemy")
+
+
+def measured(names: Sequence[str], size: Size, runs: int | None = None) -> list[Figure]:
+    """Runs every benchmark that has one of the names, or all, one after the other; a wrong result raises."""
+    figures = []
+    for measures, (benchmark, usual) in BENCHMARKS.items():
+        if names and not set(names) & set(measures):
+            continue
+        found = [asyncio.run(_run(benchmark, size)) for _ in range(runs or usual)]
+        figures += merged(found)
+        print(table(merged(found)).split("\n", 2)[2], flush=True)
+    return figures
+
+
+def at_once() -> list[Figure]:
+    """All benchmarks, small and side by side: their times mean nothing, their results must be right."""
+    with ProcessPoolExecutor(_AT_ONCE, get_context("spawn")) as pool:
+        return [figure for found in pool.map(_small, BENCHMARKS) for figure in found]
+
+
+def _small(measures: tuple[str, ...]) -> list[Figure]:
+    return asyncio.run(_run(BENCHMARKS[measures][0], QUICK))
+
+
+async def _run(benchmark: Benchmark, size: Size) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="syncd-bench-") as directory:
+        return await benchmark(Path(directory), size)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    cpu = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if "model name" in line), "")
+    memory = next((line.split()[1] for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), "0")
+    return {
+        "cpu": cpu or platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_mib": int(memory) // 1024,
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "postgresql": next(iter(_version(binaries()))),
+        "postgresql_settings": list(SERVER),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _version(folder: Path) -> Sequence[str]:
+    return os.popen(f"'{folder / 'postgres'}' --version").read().split()[-1:] or [""]
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text(encoding="utf-8").splitlines() if Path(path).exists() else []

@@ -1,0 +1,57 @@
+"""B3: the daemon's own work on a person, on one core and with no database or network: payload to wire."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from syncd.domain.batch import pack
+from syncd.domain.change import Change, Kind
+from syncd.domain.collapse import Known, collapse
+from syncd.linkedin import wire
+from syncd.pipeline.intake import prepared
+from tests.benchmarks.figures import Figure, Size
+
+_BATCH = 5_000
+
+
+async def transform(_directory: Path, size: Size) -> list[Figure]:
+    """Parse, normalise, hash, collapse, pack for the database, serialise."""
+    texts = [json.dumps(_person(number)) for number in range(size.people)]
+    bodies = []
+    begun = time.process_time()
+    for start in range(0, size.people, _BATCH):
+        rows = [
+            Change(start + place + 1, "ADD", None, text, 1.7e9)
+            for place, text in enumerate(texts[start : start + _BATCH])
+        ]
+        ready, deaths = prepared(rows, Kind.USER, allow_names_only=False)
+        for draft in collapse(ready, deaths, Known(1, 0)).drafts:
+            pack(draft.elements)
+            elements = [wire.user_element(one.action, one.ids, one.fields) for one in draft.elements]
+            bodies.append(wire.batch_body(elements))
+    seconds = time.process_time() - begun
+    sent = [element for body in bodies for element in json.loads(body)["elements"]]
+    assert len(sent) == size.people
+    assert all(len(element["userIds"][0]["idValue"]) == 64 and element["lastName"] == "Lee" for element in sent)
+    return [
+        Figure(
+            measure="B3",
+            what="users a second, payload to wire, one core",
+            unit="/s",
+            values=[size.people / seconds],
+            target=200_000,
+        )
+    ]
+
+
+def _person(number: int) -> dict[str, str]:
+    return {
+        "email": f"Person{number} @Example{number % 997}.com",
+        "first_name": f"Ann{number % 100}",
+        "last_name": "Lee",
+        "title": "Engineer",
+        "company": f"Acme {number % 5000}",
+        "country": "US",
+    }
