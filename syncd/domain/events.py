@@ -153,6 +153,15 @@ class AccountSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountCrowded:
+    """An ad account comes near the 1,000 segments that LinkedIn takes; said once until there is room again."""
+
+    member: str
+    account: str
+    segments: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoleSeen:
     """A member's role in an ad account of its segments, empty where it has none; `may_write` says whether it is enough."""
 
@@ -307,6 +316,7 @@ Event = (
     | StatusChanged
     | StatusSeen
     | AccountSeen
+    | AccountCrowded
     | RoleSeen
     | TokenEnds
     | VersionEnds

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TextIO, assert_never
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from syncd.domain import events, segment
+from syncd.domain import events
 from syncd.domain.events import Event
 from syncd.observe import redact
 from syncd.observe.traces import traces
@@ -165,6 +165,7 @@ def level_of(event: Event) -> int:
             | events.UnknownSegments()
             | events.DatabaseFailed()
             | events.LookFailed()
+            | events.AccountCrowded()
             | events.TokenEnds()
             | events.VersionEnds()
         ):
@@ -177,8 +178,6 @@ def level_of(event: Event) -> int:
             return logging.INFO if documented else logging.WARNING
         case events.RoleSeen(may_write=may_write):
             return logging.DEBUG if may_write else logging.WARNING
-        case events.AccountSeen(segments=count):
-            return logging.WARNING if count >= segment.CROWDED else logging.DEBUG
         case (
             events.BatchClosed()
             | events.BatchDelayed()
@@ -197,6 +196,7 @@ def level_of(event: Event) -> int:
             | events.RequestEnded()
             | events.PacerWaited()
             | events.StatusSeen()
+            | events.AccountSeen()
             | events.TombstonesPruned()
             | events.Measured()
             | events.LimitSeen()

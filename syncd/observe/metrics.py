@@ -156,6 +156,7 @@ class Metrics:
                 | events.UnknownSegments()
                 | events.TombstonesPruned()
                 | events.LookFailed()
+                | events.AccountCrowded()
                 | events.TokenEnds()
                 | events.VersionEnds()
             ):

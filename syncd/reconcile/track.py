@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.advice import SMALLEST_AUDIENCE
 from syncd.domain.course import HASTE, Look, is_due, is_worth_noting
-from syncd.domain.events import AccountSeen, Emit, Event, SegmentParked, StatusChanged, StatusSeen
+from syncd.domain.events import AccountCrowded, AccountSeen, Emit, Event, SegmentParked, StatusChanged, StatusSeen
 from syncd.domain.outcome import Failure, NotThere
-from syncd.domain.segment import TRIED_AGAIN, Segment, SegmentParking, Status, documented
+from syncd.domain.segment import CROWDED, TRIED_AGAIN, Segment, SegmentParking, Status, documented
 from syncd.domain.settlement import NEWBORN
 from syncd.linkedin import segments as dmp
 from syncd.linkedin.caller import Caller
@@ -39,6 +39,8 @@ class Tracker:
     """Whether a segment that LinkedIn emptied is filled again at once, not only offered to be."""
     interval: float
     """Seconds between two looks at a segment whose status is not about to change."""
+    crowded: set[str] = field(default_factory=set)
+    """Accounts that have been warned of."""
 
     @property
     def pause(self) -> float:
@@ -71,13 +73,21 @@ class Tracker:
         )
         if not isinstance(listed, list):
             return listed
-        self.emit(AccountSeen(member=self.grant.member, account=account, segments=len(listed)))
+        self._counted(account, len(listed))
         found = {one.id: one for one in listed if one.id in wanted}
         for dmp_id, segment in wanted.items():
             if dmp_id not in found:
                 await self._missing(segment, dmp_id, moment)
         await self._store([(wanted[dmp_id], one) for dmp_id, one in found.items()], moment)
         return None
+
+    def _counted(self, account: str, count: int) -> None:
+        self.emit(AccountSeen(member=self.grant.member, account=account, segments=count))
+        if count < CROWDED:
+            self.crowded.discard(account)
+        elif account not in self.crowded:
+            self.crowded.add(account)
+            self.emit(AccountCrowded(member=self.grant.member, account=account, segments=count))
 
     async def _missing(self, segment: Segment, dmp_id: int, moment: float) -> None:
         """Not in the account's list: asked for by itself before it is believed to be gone."""

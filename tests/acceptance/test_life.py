@@ -146,6 +146,7 @@ async def _is_built(story: Story) -> int:
     assert told["syncd_segment_audience_size{segment=people}"] == audience
     assert told["syncd_segment_matched_count{segment=people}"] == matched
     assert told["syncd_segment_input_count{segment=people}"] == PEOPLE
+    assert told["syncd_segment_transitions_total{from=(none),segment=people,to=BUILDING}"] == 1
     assert told["syncd_segment_transitions_total{from=BUILDING,segment=people,to=READY}"] == 1
     return audience
 

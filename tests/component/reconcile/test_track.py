@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
-from syncd.domain.events import AccountSeen, SegmentParked, SegmentResumed, StatusChanged, StatusSeen
+from syncd.domain.events import AccountCrowded, AccountSeen, SegmentParked, SegmentResumed, StatusChanged, StatusSeen
 from syncd.operations.segments import shown
+from syncd.reconcile import track
 from syncd.reconcile.track import Tracker
 from syncd.store import looks
 from syncd.store.looks import KEPT
@@ -97,6 +98,20 @@ async def test_every_segment_of_the_account_counts_against_its_limit(stage: Stag
         await stage.control("segments", {"account": road.ACCOUNT})
     await look(stage, tracker)
     assert AccountSeen(member="demo", account=road.ACCOUNT, segments=105) in stage.told
+    assert not [event for event in stage.told if isinstance(event, AccountCrowded)]
+
+
+async def test_a_crowded_account_is_warned_of_once(
+    stage: Stage, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(track, "CROWDED", 2)
+    await stage.bind()
+    await stage.control("segments", {"account": road.ACCOUNT})
+    await look(stage, tracker)
+    assert AccountCrowded(member="demo", account=road.ACCOUNT, segments=2) in stage.told
+    await look(stage, tracker)
+    assert AccountSeen(member="demo", account=road.ACCOUNT, segments=2) in stage.told
+    assert not [event for event in stage.told if isinstance(event, AccountCrowded)]
 
 
 async def test_history_is_kept_for_half_a_year(stage: Stage, tracker: Tracker) -> None:
