@@ -23,7 +23,7 @@ from typing import Final
 import structlog
 
 from syncd.domain.events import DatabaseFailed, Emit, Event, LookFailed, RequestEnded, TokenRefreshed
-from syncd.domain.outcome import Sunset, TokenRefused
+from syncd.domain.outcome import Failure, Sunset, TokenRefused
 from syncd.domain.quota import quota
 from syncd.domain.segment import MemberKey, MemberParking
 from syncd.errors import BadConfiguration, Fatal, Transient
@@ -41,6 +41,7 @@ from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.origin import Origin
 from syncd.pipeline.own import Ownership
 from syncd.pipeline.run import Beside, work
+from syncd.reconcile import watchdog
 from syncd.reconcile.provision import Provisioner
 from syncd.reconcile.track import Tracker
 from syncd.settings import Member as Declared
@@ -158,6 +159,9 @@ class Daemon:
                     ),
                     group.create_task(watch.measure(lambda: ownership.owned, self._tools)),
                     group.create_task(watch.prune(lambda: ownership.owned, self._tools)),
+                    group.create_task(
+                        watchdog.watch_version(self._settings.linkedin.api_version, self._emit, time.time)
+                    ),
                 ]
                 if self._settings.outbox.notify and self.database.is_postgresql:
                     loops.append(group.create_task(self._listen(hint)))
@@ -271,7 +275,11 @@ class Daemon:
         caller = voices.caller(
             self._settings, member.transport, member.tokens, lambda: member.may_send(time.monotonic())
         )
-        beside = (self._provisioning(member, caller), self._tracking(member, caller))
+        beside = (
+            self._provisioning(member, caller),
+            self._tracking(member, caller),
+            self._watching(member, caller),
+        )
         try:
             return await work(member, self._tools, beside, stop, lambda: self._settings.shutdown.deadline)
         finally:
@@ -304,24 +312,56 @@ class Daemon:
         return provision
 
     def _tracking(self, member: Member, caller: Caller) -> Beside:
-        repairs = self._settings.resync.after_expiry == "replay"
-        tracker = Tracker(database=self.database, grant=member.grant, caller=caller, emit=self._emit, repairs=repairs)
+        tracker = Tracker(
+            database=self.database,
+            grant=member.grant,
+            caller=caller,
+            emit=self._emit,
+            repairs=self._settings.resync.after_expiry == "replay",
+            interval=self._settings.tracker.interval,
+        )
+        told: tuple[float | None, float | None] | None = None
 
         async def track() -> None:
+            nonlocal told
             async with self.database.read() as connection:
                 bindings, moment = await segments.of_members(connection, [member.key], lists=True)
             failure = await tracker.follow([binding.segment for binding in bindings], moment)
             await refresh.refresh(member, self._tools)
-            if isinstance(failure, TokenRefused):
-                await react.park_member(member, self._tools, MemberParking.TOKEN, failure.words)
-            elif isinstance(failure, Sunset):
-                await react.park_member(member, self._tools, MemberParking.VERSION, failure.words)
-            elif failure is not None:
-                self._emit(LookFailed(member=member.key, words=failure.words))
-            elif any(binding.segment.dmp_id is not None for binding in bindings):
+            await self._looked(member, failure)
+            if failure is None and any(binding.segment.dmp_id is not None for binding in bindings):
                 await react.resume_member(member, self._tools)  # it may have nothing in flight that could try again
             ends = member.tokens.ends
-            self._emit(TokenRefreshed(member=member.key, access_ends=ends[0], refresh_ends=ends[1]))
-            await asyncio.sleep(self._settings.tracker.interval)
+            if ends != told:
+                told = ends
+                self._emit(TokenRefreshed(member=member.key, access_ends=ends[0], refresh_ends=ends[1]))
+            await asyncio.sleep(tracker.pause)
 
         return track
+
+    def _watching(self, member: Member, caller: Caller) -> Beside:
+        dog = watchdog.Watchdog(
+            database=self.database,
+            grant=member.grant,
+            caller=caller,
+            emit=self._emit,
+            refreshes=self._enrolled[member.key].declared.refresh_token_file is not None,
+            wall=time.time,
+        )
+
+        async def look() -> None:
+            async with self.database.read() as connection:
+                bindings, _ = await segments.of_members(connection, [member.key])
+            await self._looked(member, await dog.look({binding.segment.account for binding in bindings}))
+            await asyncio.sleep(watchdog.EVERY)
+
+        return look
+
+    async def _looked(self, member: Member, failure: Failure | None) -> None:
+        """What it means for a member that LinkedIn could not be asked."""
+        if isinstance(failure, TokenRefused):
+            await react.park_member(member, self._tools, MemberParking.TOKEN, failure.words)
+        elif isinstance(failure, Sunset):
+            await react.park_member(member, self._tools, MemberParking.VERSION, failure.words)
+        elif failure is not None:
+            self._emit(LookFailed(member=member.key, words=failure.words))

@@ -8,6 +8,7 @@ import click
 
 from syncd import __version__
 from syncd.cli import (
+    accounts,
     changes,
     checking,
     entities,
@@ -54,6 +55,7 @@ for _command in (
     checking.check,
     segments.segments,
     members.members,
+    accounts.accounts,
     members.epoch,
     feeding.enqueue,
     importing.import_,

@@ -9,6 +9,7 @@ import click
 
 from syncd.cli.shell import Shell
 from syncd.cli.showing import Column, as_program, facts, json_option, listing
+from syncd.domain.advice import Advice
 from syncd.errors import Rejected
 from syncd.operations import segments as operations
 from syncd.operations.segments import SegmentDetails, SegmentReport
@@ -25,10 +26,24 @@ def state(segment: SegmentReport) -> str:
     return "; ".join(words) or "active"
 
 
+def follows(segment: SegmentReport) -> str:
+    """The next status with its date: `READY by 2026-11-26`, `ARCHIVED from 2026-12-24`."""
+    due = segment.next
+    if due is None or due.at is None:
+        return ""
+    return f"{due.status} {'from' if due.is_earliest else 'by'} {due.at:%Y-%m-%d}"
+
+
+def advised(segment: SegmentReport) -> str:
+    """What somebody has to act on, by topic; `segments show` says it in words."""
+    return ", ".join(advice.topic.replace("_", " ") for advice in segment.advice if advice.acts)
+
+
 _COLUMNS: Final = (
     Column("segment", lambda one: one.key),
     Column("kind", lambda one: one.kind),
     Column("status", lambda one: one.status),
+    Column("next", follows),
     Column("pending", lambda one: one.pending, number=True),
     Column("open batches", lambda one: one.open_batches, number=True),
     Column("in ledger", lambda one: one.ledger, number=True),
@@ -36,6 +51,7 @@ _COLUMNS: Final = (
     Column("audience", lambda one: one.audience_size, number=True),
     Column("member", lambda one: one.member),
     Column("state", state),
+    Column("to do", advised),
 )
 
 
@@ -48,7 +64,7 @@ def segments() -> None:
 @json_option
 @click.pass_obj
 def list_(shell: Shell, as_json: bool) -> None:
-    """All segments: status, what waits, who is in them."""
+    """All segments: status and what follows, what waits, who is in them, what is to be done."""
     found = shell.ask(operations.listed)
     if as_json:
         as_program(found)
@@ -64,7 +80,7 @@ def list_(shell: Shell, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(shell: Shell, key: str, as_json: bool) -> None:
-    """One segment with its history."""
+    """One segment: why it is where it is, what to do, and its history."""
     details = shell.ask(lambda database: operations.shown(database, key))
     facts(details, [] if as_json else _lines(details), as_json=as_json)
 
@@ -85,6 +101,8 @@ def _lines(details: SegmentDetails) -> list[tuple[str, object]]:
         ("ad segment", one.ad_segment),
         ("status", one.status),
         ("status since", one.status_since),
+        ("next status", _next(one)),
+        *(("advice" if advice.acts else "good to know", _advice(advice)) for advice in one.advice),
         ("pending rows", one.pending),
         ("oldest waits (s)", one.oldest_seconds),
         ("open batches", one.open_batches),
@@ -101,6 +119,15 @@ def _lines(details: SegmentDetails) -> list[tuple[str, object]]:
             for move in details.transitions
         ),
     ]
+
+
+def _next(segment: SegmentReport) -> str | None:
+    due = segment.next
+    return f"{follows(segment)}{f', unless {due.unless}' if due.unless else ''}" if due else None
+
+
+def _advice(advice: Advice) -> str:
+    return f"{advice.words} ({advice.reference})"
 
 
 def _flag(documented: bool) -> str:

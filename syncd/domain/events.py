@@ -144,6 +144,52 @@ class StatusSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSeen:
+    """How many segments an ad account holds, everybody's, as the tracker listed them."""
+
+    member: str
+    account: str
+    segments: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountCrowded:
+    """An ad account comes near the 1,000 segments that LinkedIn takes; said once until there is room again."""
+
+    member: str
+    account: str
+    segments: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleSeen:
+    """A member's role in an ad account of its segments, empty where it has none; `may_write` says whether it is enough."""
+
+    member: str
+    account: str
+    role: str
+    may_write: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenEnds:
+    """An access or refresh token (`kind`) ends within so many days, 0 if it has; said at 60, 30, 14 and 7."""
+
+    member: str
+    kind: str
+    days: int
+    ends: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionEnds:
+    """The API version in use is about to end, or has ended (negative days)."""
+
+    version: str
+    days: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberParked:
     member: str
     reason: str
@@ -269,6 +315,11 @@ Event = (
     | SegmentDeleted
     | StatusChanged
     | StatusSeen
+    | AccountSeen
+    | AccountCrowded
+    | RoleSeen
+    | TokenEnds
+    | VersionEnds
     | MemberParked
     | MemberResumed
     | TokenRefreshed

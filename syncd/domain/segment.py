@@ -19,6 +19,14 @@ UNKNOWN_SEGMENTS: Final = "(unknown)"
 """Label under which rows of segments that do not exist are counted."""
 
 
+MOST_SEGMENTS: Final = 1_000
+"""An ad account holds no more (reference 002)."""
+CROWDED: Final = 900
+"""Segments from which an account is warned of."""
+READ_ONLY: Final = "VIEWER"
+"""The role that may not write segments (`linkedin-api.md` §3)."""
+
+
 class Status(StrEnum):
     BUILDING = "BUILDING"
     READY = "READY"
@@ -31,7 +39,6 @@ class Status(StrEnum):
 
 DOCUMENTED: Final = frozenset(
     {
-        ("", Status.BUILDING),
         (Status.BUILDING, Status.READY),
         (Status.BUILDING, Status.FAILED),
         (Status.BUILDING, Status.ARCHIVED),
@@ -46,7 +53,8 @@ DOCUMENTED: Final = frozenset(
 
 
 def documented(old: str, new: str) -> bool:
-    return (old, new) in DOCUMENTED
+    """Whether LinkedIn knows the transition. The first sight of a segment is none: one that was adopted has lived before."""
+    return not old or (old, new) in DOCUMENTED
 
 
 class SegmentParking(StrEnum):

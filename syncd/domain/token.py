@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Final, NoReturn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +20,13 @@ class Tokens:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("tokens are not pickled: store them sealed")
+
+
+MILESTONES: Final = (7, 14, 30, 60)
+"""Days before a token's end at which it is warned of."""
+
+
+def milestone(ends: float, now: float) -> int | None:
+    """The last milestone that was passed, 0 for a token that has ended; None while its end is far."""
+    left = (ends - now) / 86_400.0
+    return 0 if left <= 0 else next((days for days in MILESTONES if left <= days), None)

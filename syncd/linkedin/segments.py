@@ -84,7 +84,7 @@ async def find(
     )
     found: list[DmpSegment] = []
     async for page in _listed(transport, token, query):
-        if not isinstance(page, tuple):
+        if not isinstance(page, list):
             return page
         found += (
             segment
@@ -94,7 +94,7 @@ async def find(
     return tuple(found)
 
 
-def of_account(transport: Transport, *, token: str, account: str) -> AsyncIterator[tuple[DmpSegment, ...] | Failure]:
+def of_account(transport: Transport, *, token: str, account: str) -> AsyncIterator[list[DmpSegment] | Failure]:
     """All segments of an account, a page of up to 100 and a request at a time; a failure is the last item."""
     return _listed(transport, token, _of(account))
 
@@ -142,13 +142,13 @@ async def delete_all(transport: Transport, *, token: str, dmp_ids: Collection[in
     return await batchdelete.delete(transport, token=token, path=_PATH, ids=[str(one) for one in dmp_ids])
 
 
-async def _listed(transport: Transport, token: str, query: str) -> AsyncIterator[tuple[DmpSegment, ...] | Failure]:
+async def _listed(transport: Transport, token: str, query: str) -> AsyncIterator[list[DmpSegment] | Failure]:
     async for page in pages(transport, token=token, path=_PATH, query=query, shape=_Segment):
         if not isinstance(page, list):
             yield page
             return
         try:
-            segments = tuple(_segment(one) for one in page)
+            segments = [_segment(one) for one in page]
         except ValueError:
             yield Unclear("success with a segment that has no number for an id", lingering=False)
             return

@@ -179,7 +179,7 @@ SEGMENT_STATUS: Final = Gauge(
     labels=("segment", "status"),
     unit="0 or 1",
     means="LinkedIn's status of the segment: 1 for what it is, 0 for the others.",
-    todo="FAILED or ERROR: ask LinkedIn's support. ARCHIVED: use it in a campaign. EXPIRED: choose a repair.",
+    todo="ARCHIVED, EXPIRED, FAILED or ERROR: `syncd segments show KEY` says what to do; see docs/lifecycle.md.",
 )
 SEGMENT_TRANSITIONS: Final = Counter(
     name="syncd_segment_transitions_total",
@@ -193,21 +193,21 @@ SEGMENT_STATUS_SINCE: Final = Gauge(
     labels=("segment",),
     unit="seconds since 1970",
     means="Since when the segment has its status.",
-    todo="BUILDING for more than two days: ask LinkedIn's support.",
+    todo="BUILDING for more than two days: `syncd segments show KEY` says why.",
 )
 SEGMENT_INPUT_COUNT: Final = Gauge(
     name="syncd_segment_input_count",
     labels=("segment",),
     unit="identities",
-    means="Identities that LinkedIn counts as received.",
-    todo="Far from syncd_segment_ledger_size for a day: resync the segment.",
+    means="Identities that LinkedIn counts as received in the last 7 days.",
+    todo="0 for a week while changes are sent: see syncd_open_batches and the dead letters.",
 )
 SEGMENT_MATCHED_COUNT: Final = Gauge(
     name="syncd_segment_matched_count",
     labels=("segment",),
     unit="identities",
-    means="Identities that LinkedIn matched.",
-    todo="It falls to nothing while the ledger is full: a purge; resync the segment.",
+    means="Identities that LinkedIn matched of those received in the last 7 days.",
+    todo="It falls while syncd_segment_input_count stays: `syncd segments show KEY`, the match rate is falling.",
 )
 SEGMENT_AUDIENCE_SIZE: Final = Gauge(
     name="syncd_segment_audience_size",
@@ -279,5 +279,27 @@ UNDOCUMENTED_TRANSITIONS: Final = Counter(
     todo="Any: look at the segment in Campaign Manager; tell LinkedIn's support.",
 )
 
-EXTRAS: Final = (ROWS_QUARANTINED, SOURCE_PARKINGS, DATABASE_FAILURES, UNDOCUMENTED_TRANSITIONS)
+ACCOUNT_SEGMENTS: Final = Gauge(
+    name="syncd_account_segments",
+    labels=("member", "account"),
+    unit="segments",
+    means="Segments in an ad account, other programs' included; LinkedIn takes 1,000.",
+    todo="Above 900: `syncd check` lists what could be cleaned up.",
+)
+MAY_WRITE: Final = Gauge(
+    name="syncd_member_may_write",
+    labels=("member", "account"),
+    unit="0 or 1",
+    means="Whether the member's role in an ad account of its segments lets it change them.",
+    todo="0: ask the account's owner for CAMPAIGN_MANAGER.",
+)
+
+EXTRAS: Final = (
+    ROWS_QUARANTINED,
+    SOURCE_PARKINGS,
+    DATABASE_FAILURES,
+    UNDOCUMENTED_TRANSITIONS,
+    ACCOUNT_SEGMENTS,
+    MAY_WRITE,
+)
 ALL: Final = tuple(value for value in tuple(globals().values()) if isinstance(value, Definition))

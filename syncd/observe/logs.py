@@ -165,6 +165,9 @@ def level_of(event: Event) -> int:
             | events.UnknownSegments()
             | events.DatabaseFailed()
             | events.LookFailed()
+            | events.AccountCrowded()
+            | events.TokenEnds()
+            | events.VersionEnds()
         ):
             return logging.WARNING
         case events.ResourceBackedOff(seconds=seconds):
@@ -173,6 +176,8 @@ def level_of(event: Event) -> int:
             return logging.WARNING if how == "lost" else logging.INFO
         case events.StatusChanged(documented=documented):
             return logging.INFO if documented else logging.WARNING
+        case events.RoleSeen(may_write=may_write):
+            return logging.DEBUG if may_write else logging.WARNING
         case (
             events.BatchClosed()
             | events.BatchDelayed()
@@ -191,6 +196,7 @@ def level_of(event: Event) -> int:
             | events.RequestEnded()
             | events.PacerWaited()
             | events.StatusSeen()
+            | events.AccountSeen()
             | events.TombstonesPruned()
             | events.Measured()
             | events.LimitSeen()

@@ -14,14 +14,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Final, assert_never
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from syncd import __version__
 from syncd.domain import events
-from syncd.domain.segment import Status
+from syncd.domain.segment import SegmentParking, Status
+from syncd.domain.version import sunset
 from syncd.observe import catalogue
 from syncd.observe.series import Counter, Counters, Definition, Family, Gauge, Gauges, Histogram, Histograms, family
 
@@ -32,13 +32,6 @@ LOOP_MEMORY: Final = 60.0
 """Seconds for which the worst lag of the event loop is remembered, so that no scrape misses it."""
 
 _STATUS_NAME: Final = re.compile(r"[A-Z][A-Z_]{0,39}")
-_SUNSET_DAYS: Final = {"202511": 16}
-"""Versions whose announced end is not the 15th (`linkedin-api.md` §1)."""
-
-
-def sunset(version: str) -> float:
-    """When LinkedIn ends an API version YYYYMM: the middle of the month twelve months later, seconds since 1970."""
-    return datetime(int(version[:4]) + 1, int(version[4:]), _SUNSET_DAYS.get(version, 15), tzinfo=UTC).timestamp()
 
 
 class Metrics:
@@ -117,6 +110,8 @@ class Metrics:
                 self._pauses[member, resource] = self._monotonic() + seconds
             case events.SegmentParked(segment=segment, reason=reason):
                 self._gauge(catalogue.SEGMENT_PARKED).set(1, segment, reason)
+                if reason == SegmentParking.LOST:
+                    self._forget_status(segment)
             case events.SegmentResumed(segment=segment, reason=reason):
                 self._gauge(catalogue.SEGMENT_PARKED).set(None, segment, reason)
             case events.SegmentDeleted(segment=segment):
@@ -126,6 +121,10 @@ class Metrics:
                 self._status_changed(event)
             case events.StatusSeen():
                 self._status_seen(event)
+            case events.AccountSeen(member=member, account=account, segments=count):
+                self._gauge(catalogue.ACCOUNT_SEGMENTS).set(count, member, account)
+            case events.RoleSeen(member=member, account=account, may_write=may_write):
+                self._gauge(catalogue.MAY_WRITE).set(int(may_write), member, account)
             case events.MemberParked(member=member, reason=reason):
                 self._gauge(catalogue.MEMBER_PARKED).set(1, member, reason)
             case events.MemberResumed(member=member, reason=reason):
@@ -157,6 +156,9 @@ class Metrics:
                 | events.UnknownSegments()
                 | events.TombstonesPruned()
                 | events.LookFailed()
+                | events.AccountCrowded()
+                | events.TokenEnds()
+                | events.VersionEnds()
             ):
                 pass  # for the log only
             case _:
@@ -192,6 +194,17 @@ class Metrics:
         self._gauge(catalogue.SEGMENT_INPUT_COUNT).set(event.input_count, event.segment)
         self._gauge(catalogue.SEGMENT_MATCHED_COUNT).set(event.matched_count, event.segment)
         self._gauge(catalogue.SEGMENT_AUDIENCE_SIZE).set(event.audience_size, event.segment)
+
+    def _forget_status(self, segment: str) -> None:
+        """LinkedIn does not know it any more: what was last seen of it is not so."""
+        for one in (
+            catalogue.SEGMENT_STATUS,
+            catalogue.SEGMENT_STATUS_SINCE,
+            catalogue.SEGMENT_INPUT_COUNT,
+            catalogue.SEGMENT_MATCHED_COUNT,
+            catalogue.SEGMENT_AUDIENCE_SIZE,
+        ):
+            self._gauge(one).drop(segment=segment)
 
     def _measured(self, event: events.Measured) -> None:
         """A measurement speaks of all that this process owns: what it leaves out is not exported any more."""

@@ -1,42 +1,35 @@
 """The checks an operator runs before the daemon does: point by point, each with its evidence.
 
 A point is a name, whether it holds, and what was seen; points that need something that failed say so and fail too.
-No point changes anything, except that a token that has ended is refreshed, as the daemon would.
+No point changes anything, except that a token that has ended is refreshed, as the daemon would, and one that has not
+where that is asked for. Together the points are the sign-off of `linkedin-api.md` §10.
 """
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from syncd.domain.outcome import NotAllowed, Sunset, TokenRefused, Unclear
+from syncd.domain.advice import span
+from syncd.domain.notices import FORECASTS
+from syncd.domain.version import WARNED, days_served, sunset
 from syncd.errors import Rejected, SyncdError
 from syncd.linkedin import accounts
 from syncd.linkedin.accounts import Role
-from syncd.observe.metrics import sunset
 from syncd.operations import voices
-from syncd.operations.members import days_left
 from syncd.operations.moments import moment
 from syncd.operations.opening import sqlite_file
+from syncd.operations.points import Point, Proof
+from syncd.operations.signoff import Exercise, refusal, role_refused
 from syncd.operations.voices import Clock
 from syncd.settings import Member, Settings
-from syncd.store import migrate, reports
+from syncd.store import looks, migrate, reports
 from syncd.store.engine import Database
 
-_READ_ONLY: Final = "VIEWER"
-_SOON: Final = 7.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One thing that must hold; `evidence` is what was seen, in words for a person."""
-
-    name: str
-    ok: bool
-    evidence: str
+_LATE: Final = 7_200.0
+"""Seconds after which the watchdog, who looks every hour, should have looked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,21 +40,27 @@ class _Person:
     roles: Sequence[Role] = field(default_factory=list)
 
 
-async def check(settings: Settings, clock: Clock = Clock()) -> list[Point]:
-    """All points, in the order in which one would mend them."""
-    points = [_configuration(settings), _version(settings)]
+async def check(settings: Settings, clock: Clock = Clock(), *, refreshing: bool = False) -> list[Point]:
+    """All points, in the order in which one would mend them. `refreshing` lets access tokens be refreshed for the proof."""
+    points = [_configuration(settings), _version(settings, clock)]
     database = Database(settings.database_url.get_secret_value(), pool_size=2)
     try:
         points += await _database(database, settings)
-        usable = all(point.ok for point in points)
+        usable = database if all(point.ok for point in points[2:]) else None
         people: list[_Person] = []
         for member in settings.members:
-            more, person = await _member(settings, member, database if usable else None, clock)
+            more, person = await _member(settings, member, usable, clock, refreshing=refreshing)
             points += more
             people += [person] if person else []
+        points += [
+            *_same_people(people),
+            *await _watched(usable),
+            await _identifiers(settings, usable),
+            _notices(),
+        ]
     finally:
         await database.close()
-    return [*points, *_same_people(people)]
+    return points
 
 
 def _configuration(settings: Settings) -> Point:
@@ -75,13 +74,16 @@ def _configuration(settings: Settings) -> Point:
     )
 
 
-def _version(settings: Settings) -> Point:
+def _version(settings: Settings, clock: Clock) -> Point:
     version = settings.linkedin.api_version
-    ends = sunset(version)
-    left = (ends - time.time()) / 86_400
-    day = f"{moment(ends):%Y-%m-%d}"
-    said = f"{version} ended on {day}" if left < 0 else f"{version} is served until {day}, {left:.0f} days"
-    return Point(name="API version", ok=left > 0, evidence=said)
+    left = days_served(version, clock.wall())
+    day = f"{moment(sunset(version)):%Y-%m-%d}"
+    if left < 0:
+        return Point(name="API version", ok=False, evidence=f"{version} ended on {day}")
+    near = left <= WARNED
+    move = "; `syncd check --try-version` tries a newer one" if near else ""
+    said = f"{version} is served until {day}, {left:.0f} days{move}"
+    return Point(name="API version", ok=True, evidence=said, soon=near)
 
 
 async def _database(database: Database, settings: Settings) -> list[Point]:
@@ -106,63 +108,84 @@ async def _database(database: Database, settings: Settings) -> list[Point]:
 
 
 async def _member(
-    settings: Settings, member: Member, database: Database | None, clock: Clock
+    settings: Settings, member: Member, database: Database | None, clock: Clock, *, refreshing: bool
 ) -> tuple[list[Point], _Person | None]:
-    """The member's token, and its role in each account it has segments in."""
+    """The member's token, and everything that is proved with it."""
     name = f"member {member.key}: token"
     if member.refresh_token_file is not None and database is None:
         return [Point(name=name, ok=False, evidence="not tried: its refreshed token is in the database")], None
+    bound = await _bound(database)
     try:
         vault = voices.vault(settings, member.key, database) if database is not None else None
         if vault is not None:
             await vault.read()  # says by itself when no key opens it
         async with voices.speaking(settings, member, database, clock) as caller:
             found = await caller.ask(accounts.roles)
-            ends = caller.tokens.ends
+            if not isinstance(found, list):
+                said = refusal(found, "r_ads or rw_ads")
+                return [Point(name=name, ok=False, evidence=said, proves=Proof.SCOPES)], None
+            exercise = Exercise(
+                settings=settings,
+                member=member,
+                caller=caller,
+                clock=clock,
+                bound=bound,
+                refreshing=refreshing,
+            )
+            points = [point async for point in exercise.points(found)]
     except SyncdError as error:
         return [Point(name=name, ok=False, evidence=str(error))], None
-    if not isinstance(found, list):
-        return [Point(name=name, ok=False, evidence=_refusal(found))], None
-    told = [f"works for {len(found)} ad accounts", *_ends(ends)]
-    points = [Point(name=name, ok=True, evidence=", ".join(told)), *_roles(settings, member, found)]
     return points, _Person(member=member, roles=found)
 
 
-def _ends(ends: tuple[float | None, float | None]) -> Iterator[str]:
-    for what, seconds in zip(("access token", "refresh token"), ends, strict=True):
-        end = moment(seconds)
-        if end is not None:
-            soon = ": renew it now" if days_left(end) < _SOON and what == "refresh token" else ""
-            yield f"{what} ends {end:%Y-%m-%d} ({days_left(end):.0f} days){soon}"
+async def _bound(database: Database | None) -> list[reports.Bound]:
+    if database is None:
+        return []
+    async with database.read() as connection:
+        return await reports.bound(connection)
 
 
-def _refusal(failure: object) -> str:
-    match failure:
-        case TokenRefused(words=words):
-            return f"LinkedIn refuses the token ({words}): sign in again and replace the token file"
-        case NotAllowed(words=words):
-            return f"LinkedIn does not let the application list ad accounts ({words}): it needs r_ads or rw_ads"
-        case Sunset(words=words):
-            return f"LinkedIn does not serve this API version any more ({words}): set linkedin.api_version"
-        case Unclear(words=words):
-            return f"LinkedIn could not be asked: {words}"
-        case other:
-            return f"LinkedIn answered: {getattr(other, 'words', type(other).__name__)}"
+async def _watched(database: Database | None) -> list[Point]:
+    """That a daemon looks at tokens and roles by itself."""
+    if database is None:
+        return []
+    async with database.read() as connection:
+        found = await looks.role_checks_of(connection)
+    if not found:
+        said = "no daemon has looked at tokens and roles yet; one does every hour"
+        return [Point(name="watchdog", ok=True, evidence=said, proves=Proof.TOKEN_CHECK, soon=True)]
+    oldest = max(one.age for one in found)
+    members = ", ".join(sorted({one.member for one in found}))
+    said = f"tokens and roles of {members} were looked at {span(oldest)} ago"
+    weak = [words for one in found if (words := role_refused(one.member, one.account, one.role))]
+    return [
+        Point(
+            name="watchdog",
+            ok=True,
+            evidence="; ".join([said, *weak]),
+            proves=Proof.TOKEN_CHECK,
+            soon=oldest > _LATE or bool(weak),
+        )
+    ]
 
 
-def _roles(settings: Settings, member: Member, found: Sequence[Role]) -> Iterator[Point]:
-    """VIEWER may not write segments (`linkedin-api.md` §3)."""
-    held = {role.account: role.role for role in found}
-    accounts_wanted = sorted({segment.account for segment in settings.segments if segment.member == member.key})
-    for account in accounts_wanted:
-        role = held.get(account)
-        if role is None:
-            said = f"{member.key} has no role in {account}: ask its owner for CAMPAIGN_MANAGER"
-        elif role == _READ_ONLY:
-            said = f"{member.key} is only VIEWER in {account} and cannot change audiences: ask for CAMPAIGN_MANAGER"
-        else:
-            said = role
-        yield Point(name=f"member {member.key}: {account}", ok=role not in (None, _READ_ONLY), evidence=said)
+async def _identifiers(settings: Settings, database: Database | None) -> Point:
+    """The outbox decides what is sent of whom; names alone need the customer's consent."""
+    sent: list[str] = []
+    if database is not None:
+        async with database.read() as connection:
+            sent = await reports.identifiers(connection)
+    names = "are sent" if settings.users.allow_names_only else "are refused"
+    said = (
+        "only what a change's payload gives is sent"
+        f"; sent so far: {', '.join(sent) or 'nothing'}; people known by name only {names} (users.allow_names_only)"
+    )
+    return Point(name="identifiers", ok=True, evidence=said, proves=Proof.IDENTIFIERS)
+
+
+def _notices() -> Point:
+    said = " and ".join(f"“{notice.text}” ({notice.url})" for notice in FORECASTS)
+    return Point(name="notices", ok=True, evidence=f"below targeting and forecasts: {said}", proves=Proof.NOTICES)
 
 
 def _same_people(people: Sequence[_Person]) -> Iterator[Point]:

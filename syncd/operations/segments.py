@@ -6,7 +6,7 @@ configuration declares is made and changed there, and read-only here.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,11 +14,14 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.domain.advice import Advice, advise
+from syncd.domain.course import Look
 from syncd.domain.segment import UNKNOWN_SEGMENTS, SegmentParking
 from syncd.errors import Rejected
+from syncd.operations.lives import NextStatus, life_of, next_of
 from syncd.operations.moments import moment
 from syncd.settings import Segment, Settings
-from syncd.store import batches, controls, ledger, outbox, reports
+from syncd.store import batches, controls, ledger, looks, outbox, reports
 from syncd.store import segments as rows
 from syncd.store.engine import Database
 
@@ -57,6 +60,8 @@ class SegmentReport:
     superseded: int
     dead: int
     accepted_elements: int
+    advice: list[Advice]
+    next: NextStatus | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,9 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentDetails:
-    """A segment, its newest changes of status, and its dead letters by reason."""
+    """A segment, its newest changes of status, and its dead letters by reason. Only here its advice knows half a year of
+    counts.
+    """
 
     segment: SegmentReport
     transitions: list[Transition]
@@ -102,7 +109,8 @@ async def shown(database: Database, key: str) -> SegmentDetails:
         found = await reports.segment_rows(connection, key)
         if not found:
             raise await unknown(connection, key)
-        (segment,) = (await _listed(connection, found)).segments
+        history = await looks.of(connection, [found[0].id])
+        (segment,) = (await _listed(connection, found, history)).segments
         transitions = [
             Transition(before=row.from_status, after=row.to_status, documented=row.documented, at=moment(row.at))
             for row in await reports.transitions_of(connection, found[0].id, _TRANSITIONS)
@@ -111,14 +119,18 @@ async def shown(database: Database, key: str) -> SegmentDetails:
     return SegmentDetails(segment=segment, transitions=transitions, dead_letters=dead)
 
 
-async def _listed(connection: AsyncConnection, found: Collection[Any]) -> SegmentList:
+async def _listed(
+    connection: AsyncConnection, found: Collection[Any], history: Mapping[int, list[Look]] | None = None
+) -> SegmentList:
     ids = [row.id for row in found]
     pending = {key: (count, age) for key, count, age in await outbox.pending(connection)}
     open_batches = await batches.count_open(connection, ids)
     sizes = await ledger.sizes(connection, ids)
     tallies = await reports.tallies(connection)
+    moves = await looks.moves(connection, ids)
     listed = []
     for row in found:
+        life = life_of(row, sizes.get(row.id, 0), (history or {}).get(row.id, []), moves[row.id])
         count, age = pending.get(row.key, (0, 0.0))
         tally = tallies.get(row.id)
         listed.append(
@@ -149,6 +161,8 @@ async def _listed(connection: AsyncConnection, found: Collection[Any]) -> Segmen
                 superseded=tally.superseded if tally else 0,
                 dead=tally.dead if tally else 0,
                 accepted_elements=tally.elements if tally else 0,
+                advice=advise(life) if life else [],
+                next=next_of(life),
             )
         )
     known = await rows.keys(connection)

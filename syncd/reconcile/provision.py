@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.change import Kind
-from syncd.domain.events import Emit, SegmentDeleted, SegmentParked, SegmentProvisioned
+from syncd.domain.events import Emit, SegmentDeleted, SegmentParked, SegmentProvisioned, StatusChanged
 from syncd.domain.outcome import (
     Failure,
     Misconfigured,
@@ -122,11 +122,11 @@ class Provisioner:
 
         async def work(connection: AsyncConnection) -> None:
             await segments.bind(connection, segment, dmp_id, bound_at=None, ad_segment=None)
-            await segments.observe(connection, segment, Status.BUILDING, _NO_COUNTS)
+            await segments.observe(connection, _newborn(segment), Status.BUILDING, _NO_COUNTS)
             await letters.replay(connection, segment.id)
 
         await self._write(work)
-        self.emit(SegmentProvisioned(segment=segment.key, dmp_id=dmp_id, how="created"))
+        self._provisioned(segment, dmp_id, "created", Status.BUILDING)
 
     async def _bound(self, binding: Binding, found: DmpSegment, *, how: str) -> None:
         segment = binding.segment
@@ -140,10 +140,14 @@ class Provisioner:
             await segments.bind(
                 connection, segment, found.id, bound_at=found.created, ad_segment=found.destination_segment or None
             )
-            await segments.observe(connection, segment, found.status or Status.BUILDING, _counts(found))
+            await segments.observe(connection, _newborn(segment), found.status or Status.BUILDING, _counts(found))
 
         await self._write(work)
-        self.emit(SegmentProvisioned(segment=segment.key, dmp_id=found.id, how=how))
+        self._provisioned(segment, found.id, how, found.status or Status.BUILDING)
+
+    def _provisioned(self, segment: Segment, dmp_id: int, how: str, status: str) -> None:
+        self.emit(SegmentProvisioned(segment=segment.key, dmp_id=dmp_id, how=how))
+        self.emit(StatusChanged(segment=segment.key, before="", after=status, documented=True))
 
     async def _overlook(self, binding: Binding, candidates: list[DmpSegment]) -> None:
         """The operator wants another one: those found are never looked at again."""
@@ -214,6 +218,11 @@ class Provisioner:
             return await work(connection)
 
         return await self.database.transact(fenced)
+
+
+def _newborn(segment: Segment) -> Segment:
+    """The status of the one it was bound to before says nothing of the one it is bound to now."""
+    return replace(segment, status="", status_since=None)
 
 
 def _counts(found: DmpSegment) -> dict[str, int | None]:

@@ -1,4 +1,5 @@
-"""The tracker: status and counts of every segment, read account by account; every transition is stored with its time.
+"""The tracker: status and counts of every segment, read account by account; every transition is stored with its time, and
+enough of the counts for a history. It looks more often while a change of status is awaited.
 
 It also notices what LinkedIn does behind our back: a segment that is gone, one that expired, one whose audience fell to
 nothing while our ledger is full. Those park until somebody chooses how to repair them.
@@ -8,25 +9,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.events import Emit, Event, SegmentParked, StatusChanged, StatusSeen
+from syncd.domain.advice import SMALLEST_AUDIENCE
+from syncd.domain.course import HASTE, Look, is_due, is_worth_noting
+from syncd.domain.events import AccountCrowded, AccountSeen, Emit, Event, SegmentParked, StatusChanged, StatusSeen
 from syncd.domain.outcome import Failure, NotThere
-from syncd.domain.segment import TRIED_AGAIN, Segment, SegmentParking, Status, documented
+from syncd.domain.segment import CROWDED, TRIED_AGAIN, Segment, SegmentParking, Status, documented
 from syncd.domain.settlement import NEWBORN
 from syncd.linkedin import segments as dmp
 from syncd.linkedin.caller import Caller
 from syncd.linkedin.segments import DmpSegment
-from syncd.linkedin.transport import Transport
-from syncd.store import ledger, segments
+from syncd.store import ledger, looks, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
-
-_SMALLEST_AUDIENCE: Final = 300
-"""The audience a campaign needs (reference 002); a smaller one that vanishes proves nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +37,19 @@ class Tracker:
     emit: Emit
     repairs: bool
     """Whether a segment that LinkedIn emptied is filled again at once, not only offered to be."""
+    interval: float
+    """Seconds between two looks at a segment whose status is not about to change."""
+    crowded: set[str] = field(default_factory=set)
+    """Accounts that have been warned of."""
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two calls of `follow`, which finds out what is due."""
+        return self.interval / HASTE
 
     async def follow(self, bound: Sequence[Segment], moment: float) -> Failure | None:
-        """Reads and stores what LinkedIn says of segments that are bound; the first account's failure, if any.
+        """Reads and stores what LinkedIn says of segments that are bound, where one of their account's is due; the first
+        account's failure, if any.
 
         `moment` is the database's time, in seconds since 1970. Raises LeaseLost, Transient.
         """
@@ -49,34 +57,37 @@ class Tracker:
         for segment in bound:
             if segment.dmp_id is not None:
                 by_account[segment.account][segment.dmp_id] = segment
-        failures = [await self._account(account, wanted, moment) for account, wanted in by_account.items()]
+        failures = [
+            await self._account(account, wanted, moment)
+            for account, wanted in by_account.items()
+            if any(self._is_due(segment, moment) for segment in wanted.values())
+        ]
         return next((failure for failure in failures if failure is not None), None)
 
+    def _is_due(self, segment: Segment, moment: float) -> bool:
+        return is_due(segment.status, segment.status_since, segment.status_seen_at, moment, self.interval)
+
     async def _account(self, account: str, wanted: dict[int, Segment], moment: float) -> Failure | None:
-        found: dict[int, DmpSegment] = {}
-        pages = None
-        while True:
-
-            async def page(transport: Transport, token: str) -> tuple[DmpSegment, ...] | Failure | None:
-                nonlocal pages
-                if pages is None:
-                    pages = dmp.of_account(transport, token=token, account=account)
-                got = await anext(pages, None)
-                if got is not None and not isinstance(got, tuple):
-                    pages = None  # a failure ends a listing: the next try begins anew
-                return got
-
-            answer = await self.caller.ask(page)
-            if answer is None:
-                break
-            if not isinstance(answer, tuple):
-                return answer
-            found.update((one.id, one) for one in answer if one.id in wanted)
+        listed = await self.caller.gather(
+            lambda transport, token: dmp.of_account(transport, token=token, account=account)
+        )
+        if not isinstance(listed, list):
+            return listed
+        self._counted(account, len(listed))
+        found = {one.id: one for one in listed if one.id in wanted}
         for dmp_id, segment in wanted.items():
             if dmp_id not in found:
                 await self._missing(segment, dmp_id, moment)
         await self._store([(wanted[dmp_id], one) for dmp_id, one in found.items()], moment)
         return None
+
+    def _counted(self, account: str, count: int) -> None:
+        self.emit(AccountSeen(member=self.grant.member, account=account, segments=count))
+        if count < CROWDED:
+            self.crowded.discard(account)
+        elif account not in self.crowded:
+            self.crowded.add(account)
+            self.emit(AccountCrowded(member=self.grant.member, account=account, segments=count))
 
     async def _missing(self, segment: Segment, dmp_id: int, moment: float) -> None:
         """Not in the account's list: asked for by itself before it is believed to be gone."""
@@ -94,6 +105,7 @@ class Tracker:
             await fence(connection, self.grant)
             told: list[Event] = []
             sizes = await ledger.sizes(connection, [segment.id for segment, one in seen if _vanished(segment, one)])
+            await _note(connection, seen, moment)
             for segment, one in seen:
                 told += await _observed(connection, segment, one, moment)
                 told += await self._emptied(connection, segment, one, sizes.get(segment.id, 0))
@@ -124,6 +136,23 @@ class Tracker:
 
         if await self.database.transact(work):
             self.emit(SegmentParked(segment=segment.key, reason=reason.value, words=words))
+
+
+async def _note(connection: AsyncConnection, seen: Sequence[tuple[Segment, DmpSegment]], moment: float) -> None:
+    """The history goes on where there is something new."""
+    known = await looks.newest(connection, [segment.id for segment, _ in seen])
+    now = {segment.id: _look(one, moment) for segment, one in seen}
+    await looks.note(connection, {key: look for key, look in now.items() if is_worth_noting(known.get(key), look)})
+
+
+def _look(one: DmpSegment, moment: float) -> Look:
+    return Look(
+        at=moment,
+        status=one.status or Status.BUILDING.value,
+        input_count=one.input_count,
+        matched_count=one.matched_count,
+        audience_size=one.audience_size,
+    )
 
 
 async def _observed(connection: AsyncConnection, segment: Segment, one: DmpSegment, moment: float) -> list[Event]:
@@ -158,7 +187,7 @@ def _purge(segment: Segment, one: DmpSegment, in_ledger: int) -> tuple[SegmentPa
     fills = f"`syncd resync {segment.key} --mode replay` fills it again"
     if one.status == Status.EXPIRED and segment.status != Status.EXPIRED:
         return SegmentParking.EXPIRED, f"LinkedIn expired and emptied this segment: {fills}"
-    if _vanished(segment, one) and in_ledger >= _SMALLEST_AUDIENCE:
+    if _vanished(segment, one) and in_ledger >= SMALLEST_AUDIENCE:
         words = (
             f"the audience fell to nothing while {in_ledger} stand in the ledger, LinkedIn may have purged it: {fills}"
         )
@@ -167,4 +196,4 @@ def _purge(segment: Segment, one: DmpSegment, in_ledger: int) -> tuple[SegmentPa
 
 
 def _vanished(segment: Segment, one: DmpSegment) -> bool:
-    return (segment.audience_size or 0) >= _SMALLEST_AUDIENCE and not one.audience_size
+    return (segment.audience_size or 0) >= SMALLEST_AUDIENCE and not one.audience_size

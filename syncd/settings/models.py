@@ -142,7 +142,10 @@ class Leases(Section):
 
 
 class Tracker(Section):
-    interval: Seconds = Field(default=300.0, description="Seconds between two looks at a segment's status.")
+    interval: Seconds = Field(
+        default=300.0,
+        description="Seconds between two looks at a segment's status; five times as often while it is about to change.",
+    )
 
 
 class Shutdown(Section):

@@ -9,15 +9,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import ColumnElement, and_, bindparam, func, select, true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.domain.identity import Tag
+from syncd.domain.segment import SegmentParking
 from syncd.store.tables import (
     batches,
     dead_letters,
     epoch,
     leases,
+    ledger,
     members,
     metadata,
     now,
@@ -47,6 +50,8 @@ _SEGMENT: Final = (
     segments.c.input_count,
     segments.c.matched_count,
     segments.c.audience_size,
+    epoch(segments.c.bound_at).label("bound_at"),
+    epoch(now()).label("moment"),
     segments.c.takes_lists,
 )
 
@@ -67,6 +72,54 @@ async def segment_rows(connection: AsyncConnection, key: str | None = None) -> S
     if key is not None:
         statement = statement.where(segments.c.key == key)
     return (await connection.execute(statement)).all()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A segment of ours and the DMP segment it is bound to."""
+
+    key: str
+    account: str
+    member: str
+    dmp_id: int
+    is_lost: bool
+
+
+async def bound(connection: AsyncConnection) -> list[Bound]:
+    """Every segment that is bound."""
+    s = segments.c
+    rows = await connection.execute(select(s.key, s.account, s.member, s.dmp_id, s.parked).order_by(s.key))
+    return [
+        Bound(
+            key=row.key,
+            account=row.account,
+            member=row.member,
+            dmp_id=row.dmp_id,
+            is_lost=row.parked == SegmentParking.LOST,
+        )
+        for row in rows
+        if row.dmp_id is not None
+    ]
+
+
+async def identifiers(connection: AsyncConnection) -> list[str]:
+    """The kinds of identifiers that people and companies in the ledger are known by; a look at an index each."""
+    known = (
+        select(ledger.c.identity)
+        .where(
+            ledger.c.segment_id == segments.c.id,
+            ledger.c.identity >= bindparam("least"),
+            ledger.c.identity < bindparam("beyond"),
+        )
+        .exists()
+    )
+    held = select(segments.c.id).where(known).limit(1)
+    found = []
+    for tag in Tag:
+        bounds = {"least": bytes([tag]), "beyond": bytes([tag + 1])}
+        if (await connection.execute(held, bounds)).first() is not None:
+            found.append(tag.name)
+    return found
 
 
 async def kind_of(connection: AsyncConnection, key: str) -> str | None:

@@ -19,6 +19,7 @@ from syncd.store.tables import (
     epoch,
     insights,
     ledger,
+    looks,
     members,
     now,
     reassertions,
@@ -267,7 +268,7 @@ async def observe(
 
 async def forget(connection: AsyncConnection, segment_id: int) -> None:
     """Deletes a segment and everything about it but what stands in the outbox."""
-    for table in (batches, ledger, subjects, dead_letters, reassertions, transitions, insights):
+    for table in (batches, ledger, subjects, dead_letters, reassertions, transitions, looks, insights):
         await connection.execute(delete(table).where(table.c.segment_id == segment_id))
     await connection.execute(delete(segments).where(segments.c.id == segment_id))
 

@@ -317,6 +317,30 @@ transitions = Table(
     Index("transitions_segment", "segment_id", "id"),
 )
 
+looks = Table(
+    "looks",
+    metadata,
+    _big_id(),
+    Column("segment_id", Integer, nullable=False),
+    _at("at"),
+    Column("status", Text, nullable=False),
+    Column("input_count", BigInteger),
+    Column("matched_count", BigInteger),
+    Column("audience_size", BigInteger),
+    Index("looks_segment", "segment_id", "id"),
+)
+"""What LinkedIn said of each segment over the last half year: changes of status, and counts a few times a day."""
+
+role_checks = Table(
+    "role_checks",
+    metadata,
+    Column("member", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("role", Text),
+    _at("checked_at"),
+)
+"""What the watchdog last found: the member's role in each ad account of its segments, null where it has none."""
+
 insights = Table(
     "insights",
     metadata,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.faults.model import Fold, fold
 _TAKEN, _SUPERSEDED, _LATE, _DEAD = 0, 1, 2, 3
 _HEX = re.compile(r"[0-9a-f]{64}")
 _DOCUMENTED = {
-    *(("", "BUILDING"), ("BUILDING", "READY"), ("BUILDING", "FAILED"), ("BUILDING", "ARCHIVED"), ("READY", "UPDATING")),
+    *(("BUILDING", "READY"), ("BUILDING", "FAILED"), ("BUILDING", "ARCHIVED"), ("READY", "UPDATING")),
     *(("UPDATING", "READY"), ("READY", "ARCHIVED"), ("ARCHIVED", "BUILDING"), ("ARCHIVED", "EXPIRED")),
     ("EXPIRED", "BUILDING"),
 }
@@ -392,25 +392,36 @@ def _one_create(case: Case, looked: Counter[str]) -> Finding:
 
 @_rule("S9")
 def _statuses(case: Case, looked: Counter[str]) -> Finding:
-    """What the tracker wrote down is a chain, and every link of it was served, in that order."""
-    served: dict[str, list[str]] = defaultdict(list)
-    for one in sorted(case.evidence.dmp, key=lambda one: int(one["id"])):
-        served[str(one["sourceSegmentId"]).partition(":")[2]] += [str(each["to"]) for each in one["transitions"]]
-    told: dict[str, list[Move]] = defaultdict(list)
+    """What the tracker wrote down is a chain, and every link of it was served, in that order. A segment that took another
+    one's place at LinkedIn begins a chain anew; of those that were deleted there nobody knows what was served.
+    """
+    served: dict[str, list[list[str]]] = defaultdict(list)
+    for one in case.evidence.dmp:
+        served[str(one["sourceSegmentId"]).partition(":")[2]].append([str(each["to"]) for each in one["transitions"]])
+    lives: dict[str, list[list[Move]]] = defaultdict(list)
     for move in case.evidence.tables.transitions:
-        told[move.segment].append(move)
-    for segment, moves in told.items():
-        before, left = "", iter(served[segment])
-        for move in moves:
-            looked["S9"] += 1
-            way = f"{segment}: {move.before or 'nothing'} to {move.after}"
-            if move.before != before:
-                yield "a transition that does not begin where the one before ended", f"{way}, it was {before}"
-            if move.after not in left:
-                yield "a status that was not served", way
-            if move.documented != ((move.before, move.after) in _DOCUMENTED):
-                yield "a transition flagged wrongly", way
-            before = move.after
+        chains = lives[move.segment]
+        if not move.before or not chains:
+            chains.append([])
+        chains[-1].append(move)
+    for segment, chains in lives.items():
+        known = [None] * (len(chains) - len(served[segment])) + served[segment][-len(chains) :]
+        for chain, statuses in zip(chains, known, strict=True):
+            looked["S9"] += len(chain)
+            yield from _chain(segment, chain, statuses)
+
+
+def _chain(segment: str, moves: Sequence[Move], statuses: Sequence[str] | None) -> Finding:
+    before, left = "", None if statuses is None else iter(statuses)
+    for move in moves:
+        way = f"{segment}: {move.before or 'nothing'} to {move.after}"
+        if move.before != before:
+            yield "a transition that does not begin where the one before ended", f"{way}, it was {before}"
+        if left is not None and move.after not in left:
+            yield "a status that was not served", way
+        if move.documented != (not move.before or (move.before, move.after) in _DOCUMENTED):
+            yield "a transition flagged wrongly", way
+        before = move.after
 
 
 @_rule("S9", healed=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.faults.checker import check
-from tests.faults.evidence import Batch, Confirmed, Element, Evidence, Tables, Write
+from tests.faults.evidence import Batch, Confirmed, Element, Evidence, Move, Tables, Write
 from tests.faults.history import History, Row, person
 from tests.faults.normaliser import named
 
@@ -50,7 +51,14 @@ def evidence() -> Evidence:
         ),
         elements=[element(1, "ADD", 1, 1), element(1, "ADD", 2, 1), element(2, "REMOVE", 1, 2)],
         requests=[request(1, 101.0), request(2, 102.0)],
-        dmp=[{"id": 1, "sourceSegmentId": "syncd:red", "status": "READY", "transitions": []}],
+        dmp=[
+            {
+                "id": 7,
+                "sourceSegmentId": "syncd:red",
+                "status": "READY",
+                "transitions": [{"to": "BUILDING"}, {"to": "READY"}],
+            }
+        ],
         members={"red": {key(2)}},
         kinds={"red": "user"},
         limits={"users": 500},
@@ -183,3 +191,24 @@ def test_the_second_normaliser_knows_the_examples_of_the_design() -> None:
         assert named("user", {"email": wrong}) is None, wrong
     assert named("company", {"name": " Acme "}) == named("company", {"name": "Acme"})
     assert named("company", {"city": "Bonn"}) is None
+
+
+LIFE = [Move("red", "", "BUILDING", documented=True), Move("red", "BUILDING", "READY", documented=True)]
+
+
+@pytest.mark.parametrize(
+    ("moves", "holds"),
+    [
+        (LIFE, True),
+        ([Move("red", "", "BUILDING", documented=True), *LIFE], True),
+        ([*LIFE, Move("red", "UPDATING", "READY", documented=True)], False),
+        ([LIFE[0], Move("red", "BUILDING", "FAILED", documented=True)], False),
+        ([LIFE[0], Move("red", "BUILDING", "READY", documented=False)], False),
+        ([*LIFE, Move("red", "READY", "BUILDING", documented=False)], False),
+    ],
+    ids=["whole", "another one took its place", "a gap", "not served", "flagged wrongly", "served no more"],
+)
+def test_a_life_that_was_written_down_otherwise_than_it_was_served_is_found(moves: list[Move], *, holds: bool) -> None:
+    found = evidence()
+    tables = replace(found.tables, transitions=moves)
+    assert ("S9" not in broken(replace(found, tables=tables))) is holds

@@ -365,6 +365,12 @@ EXAMPLES: list[tuple[events.Event, str, str]] = [
     (events.BatchClosed(segment="s", batch=1, kind="live", outcome="accepted", attempts=1), "batch_closed", "info"),
     (events.RequestEnded(member="m", resource="users", status=200, seconds=0.3), "request_ended", "debug"),
     (events.TombstonesPruned(count=1), "tombstones_pruned", "debug"),
+    (events.TokenEnds(member="m", kind="refresh", days=30, ends=1.8e9), "token_ends", "warning"),
+    (events.VersionEnds(version="202608", days=59.5), "version_ends", "warning"),
+    (events.RoleSeen(member="m", account="a", role="VIEWER", may_write=False), "role_seen", "warning"),
+    (events.RoleSeen(member="m", account="a", role="CREATIVE_MANAGER", may_write=True), "role_seen", "debug"),
+    (events.AccountSeen(member="m", account="a", segments=900), "account_seen", "debug"),
+    (events.AccountCrowded(member="m", account="a", segments=900), "account_crowded", "warning"),
 ]
 
 
@@ -379,7 +385,7 @@ def test_an_event_is_one_record(stream: io.StringIO, event: events.Event, name: 
 def test_every_event_has_a_level() -> None:
     for kind in get_args(events.Event):
         blank = object.__new__(kind)
-        for name in ("seconds", "documented", "how"):
+        for name in ("seconds", "documented", "how", "may_write"):
             if name in kind.__slots__:
                 object.__setattr__(blank, name, 0)
         assert logs.level_of(blank) in {logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR}

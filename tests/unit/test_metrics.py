@@ -16,8 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from syncd.domain import events
 from syncd.domain.segment import Status
+from syncd.domain.version import sunset
 from syncd.observe import catalogue
-from syncd.observe.metrics import Metrics, document, sunset, watch_loop
+from syncd.observe.metrics import Metrics, document, watch_loop
 from syncd.observe.series import Gauge, Gauges, Histograms
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,8 @@ EXTRAS = {
     "syncd_source_parkings_total": "",
     "syncd_database_failures_total": "where",
     "syncd_segment_undocumented_transitions_total": "segment",
+    "syncd_account_segments": "member,account",
+    "syncd_member_may_write": "member,account",
 }
 
 

@@ -132,3 +132,22 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(cli: Cli, arguments: tu
     assert re.fullmatch(r"syncd: [^\n]*\n", told.stderr)
     assert words in told.stderr
     assert "ann@" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--try-version", "2026"), "2026 is no version of the API: they are written YYYYMM, as 202610"),
+        (("--try-version", "202613"), "202613 is no version of the API"),
+        (("--try-version", "202610", "--segment", "nobody"), "there is no segment nobody"),
+        (("--try-version", "202610"), "no segment is bound at LinkedIn yet"),
+        (("--segment", "trial"), "it needs --try-version"),
+    ],
+)
+def test_a_version_that_cannot_be_tried_is_one_line_and_no_call(
+    cli: Cli, arguments: tuple[str, ...], words: str
+) -> None:
+    told = cli("check", *arguments)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert words in told.stderr
+    assert len(told.stderr.splitlines()) == 1

@@ -79,7 +79,7 @@ async def test_every_page_is_read_once(total: bool, links: bool, most: int, size
     found: list[int] = []
     async with serve(handler) as base, transport(base) as client:
         async for page in segments.of_account(client, token="t", account=ACCOUNT):
-            assert isinstance(page, tuple)
+            assert isinstance(page, list)
             found += [segment.id for segment in page]
     assert found == list(range(size))
     assert len(seen) <= size // most + 1

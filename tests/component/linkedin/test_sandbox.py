@@ -72,7 +72,7 @@ async def test_a_segment_lives_from_creation_to_deletion(client: Transport) -> N
 async def test_all_pages_of_an_account_are_read(client: Transport) -> None:
     created = [await _created(client, key=f"syncd:{number}") for number in range(101)]
     pages = [page async for page in segments.of_account(client, token=TOKEN, account=ACCOUNT)]
-    assert [segment.id for page in pages if isinstance(page, tuple) for segment in page] == created
+    assert [segment.id for page in pages if isinstance(page, list) for segment in page] == created
     assert len(pages) == 2
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from syncd.settings import Linkedin, Member, Segment, Settings
@@ -25,6 +26,15 @@ async def database(store_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def settings(store_url: str, tmp_path: Path) -> Settings:
     return made(store_url, tmp_path)
+
+
+def refreshed(folder: Path) -> dict[str, Any]:
+    """Settings of the sandbox's own member, whose access token syncd fetches by itself."""
+    refresh, secret = folder / "refresh", folder / "secret"
+    refresh.write_text("sandbox-refresh")
+    secret.write_text("demo-secret")
+    demo = Member(key="demo", client_id="demo-app", refresh_token_file=refresh, client_secret_file=secret)
+    return {"members": (demo,), "secret_keys": (SecretStr(Fernet.generate_key().decode()),)}
 
 
 def made(url: str, tmp_path: Path, **more: Any) -> Settings:
