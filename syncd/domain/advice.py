@@ -66,10 +66,12 @@ class Advice:
 def advise(life: Life) -> list[Advice]:
     """Everything there is to say of a segment now."""
     if life.is_gone:
-        words = (
-            "It was deleted at LinkedIn, and nothing is sent to it any more."
-            f" `syncd segments recreate {life.key}` makes a new one and fills it from the ledger."
+        again = (
+            f"`syncd segments delete {life.key}`, then upload its list again."
+            if life.takes_lists
+            else f"`syncd segments recreate {life.key}` makes a new one and fills it from the ledger."
         )
+        words = f"It was deleted at LinkedIn, and nothing is sent to it any more. {again}"
         return [Advice(topic=Topic.GONE, words=words, reference=_DELETED, acts=True)]
     return [*_of_status(life), *_of_audience(life), *_of_rate(life), *_of_moves(life)]
 
@@ -100,7 +102,9 @@ def _of_status(life: Life) -> Iterator[Advice]:
 def _building(life: Life) -> Advice:
     """The first match, or archived underneath: streaming wakes an unused segment, and LinkedIn archives it again."""
     if not life.was_woken and life.age <= FIRST_MATCH:
-        nobody = "" if life.in_ledger else "Nobody was sent to it yet; an empty one becomes READY too. "
+        nobody = (
+            "" if life.in_ledger or life.takes_lists else "Nobody was sent to it yet; an empty one becomes READY too. "
+        )
         words = f"{nobody}The first match takes up to 48 hours: READY by {day(life.since + FIRST_MATCH)}."
         return Advice(topic=Topic.FIRST_MATCH, words=words, reference=_TRANSITIONS, acts=False)
     if life.was_woken or life.now > life.unused_until:
@@ -142,7 +146,7 @@ def _archived(life: Life) -> Iterator[Advice]:
     end = life.since + UNTOUCHED
     words = (
         f"No campaign has used it for 30 days. {within(end - life.now).capitalize()} ({day(end)}) LinkedIn expires it and"
-        f" purges everybody in it: use it in a campaign, or `syncd resync {life.key} --mode replay`."
+        f" purges everybody in it: use it in a campaign, or {_again(life)}."
     )
     yield Advice(topic=Topic.EXPIRES, words=words, reference=_TRANSITIONS, acts=True)
     if life.newest.audience_size == 0:
@@ -153,11 +157,21 @@ def _archived(life: Life) -> Iterator[Advice]:
 
 
 def _expired(life: Life) -> Advice:
-    words = (
-        f"LinkedIn purged everybody in it, and campaigns may not target it. `syncd resync {life.key} --mode replay` fills"
-        f" it with the {life.in_ledger:,} of the ledger; if LinkedIn refuses that, `syncd segments recreate {life.key}`."
-    )
+    repair = f"Upload its list again: {_again(life)}."
+    if not life.takes_lists:
+        repair = (
+            f"{_again(life)} fills it with the {life.in_ledger:,} of the ledger; if LinkedIn refuses that,"
+            f" `syncd segments recreate {life.key}`."
+        )
+    words = f"LinkedIn purged everybody in it, and campaigns may not target it. {repair}"
     return Advice(topic=Topic.EXPIRED, words=words, reference=_EXPIRED, acts=True)
+
+
+def _again(life: Life) -> str:
+    """What sends everybody in it once more."""
+    if life.takes_lists:
+        return f"`syncd upload FILE.csv --segment {life.key}`"
+    return f"`syncd resync {life.key} --mode replay`"
 
 
 def _of_audience(life: Life) -> Iterator[Advice]:
@@ -165,9 +179,10 @@ def _of_audience(life: Life) -> Iterator[Advice]:
     size, matched = life.newest.audience_size, life.newest.matched_count or 0
     if size is None or size >= SMALLEST_AUDIENCE or life.status not in {Status.READY, Status.UPDATING}:
         return
-    if size == 0 and life.in_ledger:
+    if size == 0 and (life.in_ledger or life.takes_lists):
+        holds = "a list" if life.takes_lists else f"{life.in_ledger:,}"
         words = (
-            f"It holds {life.in_ledger:,} and reaches nobody: no match was found, or several of low relevance."
+            f"It holds {holds} and reaches nobody: no match was found, or several of low relevance."
             " Send more identifiers of each person: other addresses, name, company."
         )
         yield Advice(topic=Topic.NO_MATCH, words=words, reference=_ZERO, acts=True)

@@ -59,7 +59,7 @@ class Move:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
     """What is known of one segment: looks and moves, newest last. `made` is when LinkedIn made it, `since` when it was
-    first seen with its status, `in_ledger` who is in it as LinkedIn last accepted it.
+    first seen with its status, `in_ledger` who is in it as LinkedIn last accepted it: nobody, where it `takes_lists`.
     """
 
     key: str
@@ -69,6 +69,7 @@ class Life:
     made: float
     in_ledger: int
     is_gone: bool = False
+    takes_lists: bool = False
     looks: Sequence[Look] = ()
     moves: Sequence[Move] = ()
 

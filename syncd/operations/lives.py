@@ -41,6 +41,7 @@ def life_of(row: Any, in_ledger: int, history: Sequence[Look], moves: Sequence[M
         made=row.bound_at or row.status_since,
         in_ledger=in_ledger,
         is_gone=row.parked == SegmentParking.LOST,
+        takes_lists=row.takes_lists,
         looks=[*history, now],
         moves=moves,
     )

@@ -95,7 +95,8 @@ class Tracker:
             return
         answer = await self.caller.ask(lambda transport, token: dmp.get(transport, token=token, dmp_id=dmp_id))
         if isinstance(answer, NotThere) and segment.parked is None:
-            words = f"LinkedIn does not know segment {dmp_id} any more: `syncd segments recreate {segment.key}`"
+            order = "delete" if segment.takes_lists else "recreate"
+            words = f"LinkedIn does not know segment {dmp_id} any more: `syncd segments {order} {segment.key}`"
             await self._park(segment, SegmentParking.LOST, words)
         elif isinstance(answer, DmpSegment):
             await self._store([(segment, answer)], moment)
@@ -125,7 +126,7 @@ class Tracker:
             return []
         reason, words = purge
         changed = await segments.park(connection, segment.id, reason, words)
-        if self.repairs:
+        if self.repairs and not segment.takes_lists:
             await segments.want_replay(connection, segment.id)
         return [SegmentParked(segment=segment.key, reason=reason.value, words=words)] if changed else []
 
@@ -184,7 +185,8 @@ async def _observed(connection: AsyncConnection, segment: Segment, one: DmpSegme
 
 def _purge(segment: Segment, one: DmpSegment, in_ledger: int) -> tuple[SegmentParking, str] | None:
     """Why what LinkedIn once confirmed counts no more, and what to do; None while it counts."""
-    fills = f"`syncd resync {segment.key} --mode replay` fills it again"
+    again = f"upload FILE.csv --segment {segment.key}" if segment.takes_lists else f"resync {segment.key} --mode replay"
+    fills = f"`syncd {again}` fills it again"
     if one.status == Status.EXPIRED and segment.status != Status.EXPIRED:
         return SegmentParking.EXPIRED, f"LinkedIn expired and emptied this segment: {fills}"
     if _vanished(segment, one) and in_ledger >= SMALLEST_AUDIENCE:

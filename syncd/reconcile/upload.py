@@ -76,7 +76,12 @@ class Uploader:
                 return made
             dmp_id = made
         failure = await self._attach(dmp_id, media, is_new=is_new)
-        return failure or Filled(dmp_id=dmp_id, media=media, is_new=is_new)
+        if failure is not None:
+            return failure
+        if known is not None:
+            segment_id = known.segment.id
+            await self.database.transact(lambda connection: segments.unpark(connection, segment_id))
+        return Filled(dmp_id=dmp_id, media=media, is_new=is_new)
 
     async def _known(self, key: str) -> Binding | None:
         async with self.database.read() as connection:

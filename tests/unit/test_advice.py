@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,6 +82,24 @@ def test_a_segment_is_explained_in_a_sentence_with_its_reference(
 def test_an_archived_segment_without_audience_is_told_why_a_campaign_will_not_help() -> None:
     one = life("ARCHIVED", days=1, made=31, looks=[look("ARCHIVED", 10, 0, 0)])
     assert topics(one) == [Topic.EXPIRES, Topic.ARCHIVED_EMPTY]
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (life("READY", is_gone=True), "`syncd segments delete s`, then upload its list again"),
+        (life("BUILDING", days=1), "The first match takes up to 48 hours"),
+        (life("ARCHIVED", days=10, made=40), "or `syncd upload FILE.csv --segment s`"),
+        (life("EXPIRED", days=1, made=91), "Upload its list again: `syncd upload FILE.csv --segment s`"),
+        (ready(matched=0, size=0), "It holds a list and reaches nobody"),
+    ],
+)
+def test_a_list_is_uploaded_again_where_a_stream_is_replayed(one: Life, words: str) -> None:
+    told = replace(one, takes_lists=True, in_ledger=0)
+    said = " ".join(advice.words for advice in advise(told))
+    assert words in said
+    assert "resync" not in said
+    assert "recreate" not in said
 
 
 def test_an_unknown_audience_is_not_called_empty() -> None:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from syncd.cli.commands import syncd
+from syncd.domain.segment import SegmentParking
 from syncd.store import segments
 from syncd.store.engine import Database
 from syncd.store.segments import Binding
@@ -128,6 +129,23 @@ def test_a_second_list_replaces_the_first(cli: Cli, people: Path, tmp_path: Path
     )
     assert (second["new"], second["dmp_id"]) == (False, first["dmp_id"])
     assert len(members(linkedin, first["dmp_id"])) == 300
+
+
+def test_a_new_list_lets_an_expired_segment_go_on(cli: Cli, people: Path, store_url: str) -> None:
+    read(cli("upload", str(people), "--segment", "fair", "--json"))
+
+    async def expire() -> None:
+        database = Database(store_url)
+        async with database.begin() as connection:
+            binding = await segments.find(connection, "fair")
+            assert binding is not None
+            await segments.park(connection, binding.segment.id, SegmentParking.EXPIRED, "expired")
+        await database.close()
+
+    asyncio.run(expire())
+    assert read(cli("segments", "show", "fair", "--json"))["segment"]["parked"] == "expired"
+    read(cli("upload", str(people), "--segment", "fair", "--json"))
+    assert read(cli("segments", "show", "fair", "--json"))["segment"]["parked"] is None
 
 
 def test_companies_go_into_a_segment_of_companies(cli: Cli, tmp_path: Path, linkedin: Linkedin) -> None:
