@@ -1,6 +1,7 @@
 -- The three roles of syncd, to be run once by a superuser or the owner of the database after `syncd migrate`:
 --     psql -v ON_ERROR_STOP=1 -f roles.sql
--- Give logins to them: grant syncd_daemon to my_daemon_login, and so on.
+-- Give logins to them: grant syncd_daemon to my_daemon_login, and so on. A login does not inherit the settings at the
+-- end: repeat them for it, and those of the log for the CRM's login too.
 --   syncd_migrator  owns the schema and changes it          (`syncd migrate`)
 --   syncd_daemon    reads and writes syncd's tables         (`syncd run`, the console, the command line)
 --   syncd_crm       puts rows into the outbox, nothing else (the CRM)
@@ -49,4 +50,5 @@ alter role syncd_daemon set idle_in_transaction_session_timeout = '10s';
 alter role syncd_daemon set lock_timeout = '10s';
 alter role syncd_daemon set log_parameter_max_length = 0;
 alter role syncd_daemon set log_parameter_max_length_on_error = 0;
+alter role syncd_daemon set log_error_verbosity = terse;  -- no DETAIL, which quotes the row that was refused
 grant pg_read_all_stats to syncd_daemon;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 
 import click
@@ -19,6 +20,7 @@ def run(shell: Shell) -> None:
     from syncd import service  # noqa: PLC0415 - only here is the whole of syncd needed
 
     settings = shell.settings
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold tokens and addresses
     try:
         asyncio.run(service.run(settings))
     except BaseExceptionGroup as group:

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from syncd.cli.showing import said
 from syncd.errors import SyncdError
 from syncd.operations.opening import opened
 from syncd.settings import Settings, load
@@ -88,5 +89,5 @@ class Commands(click.Group):
 
 def told(words: str, code: int) -> int:
     """One line on stderr; the code it ends with."""
-    click.echo(f"syncd: {' '.join(words.split())}", err=True)
+    click.echo(f"syncd: {said(words)}", err=True)
     return code

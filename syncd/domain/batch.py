@@ -53,7 +53,7 @@ _PAIRED: Final = int(Flag.PARTING | Flag.SECONDARY | Flag.COMPANION)
 class Element(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One person or company joining or leaving. `ids` are keys, the identity first; `fields` are JSON members as sent;
     `row` is the outbox id it came from (0 for one that came from the ledger); `created` milliseconds since 1970,
-    0 where no live change waits for it.
+    0 where no live change waits for it. Its repr names nobody.
     """
 
     add: bool
@@ -63,6 +63,9 @@ class Element(msgspec.Struct, array_like=True, frozen=True, gc=False):
     row: int
     flags: int = 0
     created: int = 0
+
+    def __repr__(self) -> str:
+        return f"Element({self.action}, rank={self.rank}, row={self.row}, flags={self.flags})"
 
     @property
     def identity(self) -> bytes:
@@ -201,6 +204,9 @@ class Sent(msgspec.Struct, array_like=True, frozen=True):
     ids: tuple[bytes, ...]
     fields: bytes
 
+    def __repr__(self) -> str:
+        return f"Sent({len(self.ids)} ids)"
+
 
 _sent: Final = msgspec.msgpack.Decoder(Sent)
 _NAMES: Final = 0x04
@@ -235,8 +241,8 @@ class Entry:
 
     present: bool
     rank: Rank
-    ids: tuple[bytes, ...] = ()
-    fields: bytes = b""
+    ids: tuple[bytes, ...] = field(default=(), repr=False)
+    fields: bytes = field(default=b"", repr=False)
     anonymous: bool = False
 
     def over(self, earlier: Entry | None) -> Entry:

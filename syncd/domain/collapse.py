@@ -31,6 +31,9 @@ class Ready(msgspec.Struct, frozen=True, gc=False):
     fields: bytes
     created: int
 
+    def __repr__(self) -> str:
+        return f"Ready(row={self.row}, action={self.action!r}, created={self.created})"
+
 
 @dataclass(frozen=True, slots=True)
 class Death:
@@ -45,7 +48,7 @@ class Death:
 class Holder:
     """A subject's line: the identity it holds, if any, and the rank that decided so."""
 
-    identity: bytes | None
+    identity: bytes | None = field(repr=False)
     rank: Rank
 
 
@@ -57,9 +60,9 @@ class Known:
 
     epoch: int
     high_water: int
-    entries: Mapping[bytes, Entry] = field(default_factory=dict)
-    subjects: Mapping[str, Holder] = field(default_factory=dict)
-    holders: Mapping[bytes, int] = field(default_factory=dict)
+    entries: Mapping[bytes, Entry] = field(default_factory=dict, repr=False)
+    subjects: Mapping[str, Holder] = field(default_factory=dict, repr=False)
+    holders: Mapping[bytes, int] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -68,8 +71,8 @@ class Harvest:
 
     drafts: list[Draft]
     deaths: list[Death]
-    subjects: dict[str, Holder]
-    released: dict[bytes, Rank]
+    subjects: dict[str, Holder] = field(repr=False)
+    released: dict[bytes, Rank] = field(repr=False)
 
 
 class _Sheaf:

@@ -1,9 +1,9 @@
-"""A member's OAuth tokens as syncd holds them in memory; no representation shows them."""
+"""A member's OAuth tokens as syncd holds them in memory; no representation shows them, and they cannot be pickled."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NoReturn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,9 @@ class Tokens:
     refresh: str | None = field(default=None, repr=False)
     refresh_ends: float | None = None
     source: str = field(default="", repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("tokens are not pickled: store them sealed")
 
 
 MILESTONES: Final = (7, 14, 30, 60)

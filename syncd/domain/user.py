@@ -39,7 +39,7 @@ from typing import Final
 import msgspec
 
 from syncd.domain.change import Reason
-from syncd.domain.identity import Invalid, Key, Prepared, Tag, clean, country_code, members, read_leniently
+from syncd.domain.identity import COUNTRIES, Invalid, Key, Prepared, Tag, clean, country_code, members, read_leniently
 
 _LONGEST_ADDRESS: Final = 254
 _LONGEST_NAME: Final = 35
@@ -138,12 +138,13 @@ def prepare_user(payload: str, *, allow_names_only: bool) -> Prepared | Invalid:
     ids = _ids(given)
     if isinstance(ids, Invalid):
         return ids
+    country = given.country
     attributes = _Attributes(
         clean(given.first_name, _LONGEST_NAME),
         clean(given.last_name, _LONGEST_NAME),
         clean(given.title, _LONGEST_POSITION),
         clean(given.company, _LONGEST_POSITION),
-        country_code(given.country),
+        country if country is None or country in COUNTRIES else country_code(country),
     )
     if not ids:
         if not allow_names_only:
@@ -166,7 +167,10 @@ def _ids(given: _Given) -> tuple[Key, ...] | Invalid:
     if email:
         if len(email) > _LONGEST_ADDRESS or not _is_address(email):
             return _refuse(email)
-        ids.append(Key(_SHA256_EMAIL + hash_email(email)))
+        digest = Key(_SHA256_EMAIL + hash_email(email))
+        if not (given.sha256_email or given.sha512_email or given.google_aid):
+            return (digest,)
+        ids.append(digest)
     if given.sha256_email or given.sha512_email:
         wrong = _add_hashes(given, email, ids)
         if wrong is not None:

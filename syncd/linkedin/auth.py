@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from syncd.domain.retry import DATABASE, OUTAGE
 from syncd.domain.token import Tokens
-from syncd.errors import Transient
+from syncd.errors import BadConfiguration, Transient
 from syncd.linkedin.oauth import Again, Dead, Verdict, granted, redeeming, refreshing, token_url
 from syncd.linkedin.tokenfiles import TokenFiles, read_secret
 from syncd.linkedin.transport import Transport
@@ -35,7 +35,8 @@ _LOOK_AGAIN: Final = 30.0
 
 class Vault(Protocol):
     """Where a member's tokens live for all replicas. `save` survives the cancellation of its caller. Any may raise
-    Transient, which is an `Again` to whoever wants a token.
+    Transient, which is an `Again` to whoever wants a token; `read` BadConfiguration when no key opens what is stored,
+    which is `Dead`: to refresh all the same would destroy what the right key still opens.
     """
 
     async def read(self) -> Tokens | None: ...
@@ -114,9 +115,9 @@ class TokenSource:
             return quick
         try:
             return await self._obtained()
-        except Transient as error:
-            held = self._held  # the vault is away for now: what still works serves
-            return Again(_POLL, str(error)) if held is None or held.ended(self._wall()) else _access(held)
+        except (Transient, BadConfiguration) as error:
+            held = self._held  # the vault is away for now, or closed: what still works serves
+            return _stopped(error) if held is None or held.ended(self._wall()) else _access(held)
 
     async def _obtained(self) -> Access | Verdict:
         async with self._lock:
@@ -137,8 +138,8 @@ class TokenSource:
         """What to do after a 401 for `access`: call again with what `access()` gives then, or give up."""
         try:
             return await self._judged(access, words)
-        except Transient as error:
-            return Again(_POLL, str(error))
+        except (Transient, BadConfiguration) as error:
+            return _stopped(error)
 
     async def _judged(self, access: Access, words: str) -> Verdict:
         async with self._lock:
@@ -292,6 +293,10 @@ class TokenSource:
             verdict = Again(wait, verdict.words)
         self._failed = (self._wall() + wait, verdict)
         return verdict
+
+
+def _stopped(error: Transient | BadConfiguration) -> Verdict:
+    return Again(_POLL, str(error)) if isinstance(error, Transient) else Dead(str(error))
 
 
 def _access(held: _Held) -> Access:

@@ -116,6 +116,9 @@ async def _member(
         return [Point(name=name, ok=False, evidence="not tried: its refreshed token is in the database")], None
     bound = await _bound(database)
     try:
+        vault = voices.vault(settings, member.key, database) if database is not None else None
+        if vault is not None:
+            await vault.read()  # says by itself when no key opens it
         async with voices.speaking(settings, member, database, clock) as caller:
             found = await caller.ask(accounts.roles)
             if not isinstance(found, list):

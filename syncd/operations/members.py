@@ -9,11 +9,11 @@ from typing import Final
 
 from syncd.domain.token import Tokens
 from syncd.errors import BadConfiguration, Rejected
+from syncd.operations import voices
 from syncd.operations.moments import moment
 from syncd.settings import Settings
 from syncd.store import controls, reports
 from syncd.store.engine import Database
-from syncd.store.tokens import SealedTokens
 
 _SECONDS_A_DAY: Final = 86_400.0
 
@@ -65,11 +65,9 @@ async def listed(database: Database, settings: Settings) -> list[MemberReport]:
 
 async def _tokens(database: Database, settings: Settings, key: str) -> Tokens | None:
     """What the database holds; nothing where no key opens it, for `check` says that."""
-    keys = [secret.get_secret_value() for secret in settings.secret_keys]
-    if not keys:
-        return None
+    vault = voices.vault(settings, key, database)
     try:
-        return await SealedTokens(database, key, keys).read()
+        return await vault.read() if vault else None
     except BadConfiguration:
         return None
 

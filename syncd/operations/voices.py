@@ -46,17 +46,22 @@ def transport(settings: Settings, observe: Observe | None = None) -> Transport:
     return Transport(endpoint, observe=observe)
 
 
+def vault(settings: Settings, member: str, database: Database) -> SealedTokens | None:
+    """The member's tokens at rest; None where there are no secret keys to seal them with."""
+    keys = [key.get_secret_value() for key in settings.secret_keys]
+    return SealedTokens(database, member, keys) if keys else None
+
+
 def tokens(
     settings: Settings, member: Member, over: Transport, database: Database | None, clock: Clock = Clock()
 ) -> TokenSource:
     """The member's tokens: from its files, and sealed in the database where there are secret keys."""
-    keys = [key.get_secret_value() for key in settings.secret_keys]
     return TokenSource(
         access_token_file=member.access_token_file,
         refresh_token_file=member.refresh_token_file,
         client_id=member.client_id,
         client_secret_file=member.client_secret_file,
-        vault=SealedTokens(database, member.key, keys) if keys and database is not None else None,
+        vault=vault(settings, member.key, database) if database is not None else None,
         transport=over,
         wall=clock.wall,
         sleep=clock.sleep,

@@ -21,6 +21,7 @@ from syncd.pipeline import react, settle
 from syncd.pipeline.lanes import Road, wait_for
 from syncd.pipeline.member import Flight, Member, Tools
 
+_ACTION: Final = {True: "ADD", False: "REMOVE"}
 _LOOK: Final = 1.0
 """Seconds between looks when nothing rings."""
 
@@ -101,9 +102,9 @@ async def _sent(flight: Flight, going: Sequence[int]) -> Outcome:
     chosen = elements if len(going) == len(elements) else [elements[index] for index in going]
     resource: Literal["users", "companies"] = "users" if flight.road.resource == "users" else "companies"
     if resource == "users":
-        bodies = [wire.user_element(element.action, element.ids, element.fields) for element in chosen]
+        bodies = [wire.user_element(_ACTION[element.add], element.ids, element.fields) for element in chosen]
     else:
-        bodies = [wire.company_element(element.action, element.fields) for element in chosen]
+        bodies = [wire.company_element(_ACTION[element.add], element.fields) for element in chosen]
     dmp_id = flight.turn.lane.segment.dmp_id
     assert dmp_id is not None
     return await streams.send(

@@ -79,12 +79,19 @@ async def _succeeded(lane: Lane, road: Road, member: Member, tools: Tools) -> No
         await _write(
             member, tools, "throttles", lambda c: throttles.forget(c, member.application, member.key, road.resource)
         )
-    if member.parked is not None:
-        reason, member.parked, member.probes = member.parked, None, 0
-        await _write(member, tools, "members", lambda c: segments.park_member(c, member.key, None))
-        tools.emit(MemberResumed(member=member.key, reason=reason.value))
+    await resume_member(member, tools)
     if lane.segment.parked is not None:
         await _resume_segment(lane, member, tools)
+
+
+async def resume_member(member: Member, tools: Tools) -> None:
+    """A parked member goes on."""
+    reason = member.parked
+    if reason is None:
+        return
+    member.parked, member.probes = None, 0
+    await _write(member, tools, "members", lambda c: segments.park_member(c, member.key, None))
+    tools.emit(MemberResumed(member=member.key, reason=reason.value))
 
 
 async def _resume_segment(lane: Lane, member: Member, tools: Tools) -> None:

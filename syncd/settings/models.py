@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NoReturn, Self
 
 from pydantic import (
     AfterValidator,
@@ -278,6 +278,9 @@ class Settings(BaseSettings):
     segments: tuple[Segment, ...] = Field(
         default=(), description="Segments to keep; those declared here are read-only in console and API."
     )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("settings hold secrets: they are not pickled")
 
     @field_validator("metrics")
     @classmethod

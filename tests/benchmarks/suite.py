@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import subprocess
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -73,14 +74,15 @@ def machine() -> dict[str, Any]:
         "memory_mib": int(memory) // 1024,
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "postgresql": next(iter(_version(binaries()))),
+        "postgresql": _version(binaries()),
         "postgresql_settings": list(SERVER),
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
 
 
-def _version(folder: Path) -> Sequence[str]:
-    return os.popen(f"'{folder / 'postgres'}' --version").read().split()[-1:] or [""]
+def _version(folder: Path) -> str:
+    said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    return said.split()[2]
 
 
 def _lines(path: str) -> list[str]:

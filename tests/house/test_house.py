@@ -114,3 +114,10 @@ def test_what_runs_is_locked_alike_for_tests() -> None:
         set(re.findall(r"^[^\s#]+==\S+", (ROOT / name).read_text(), re.MULTILINE)) for name in LOCKS
     )
     assert runtime - development == set()
+
+
+def test_the_security_page_names_tests_that_exist() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "SECURITY.md").read_text())
+    assert len(named) > 40
+    missing = [f"{file}::{name}" for file, name in named if f"def {name}(" not in (ROOT / file).read_text()]
+    assert missing == []

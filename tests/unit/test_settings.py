@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -569,6 +570,8 @@ def test_no_secret_is_in_the_settings_text(tmp_path: Path) -> None:
     shown = f"{settings!r}{settings!s}{settings.model_dump()}{settings.model_dump_json()}"
     assert CANARY not in shown
     assert KEY not in shown
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(settings)
 
 
 SECRETS = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=8).map(

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from syncd.cli import reference
 from syncd.cli.commands import syncd
+from syncd.cli.shell import told
 from tests.component.cli.conftest import configuration
 from tests.conftest import sqlite_url
 
@@ -131,3 +132,34 @@ def test_a_pipe_that_nobody_reads_is_no_traceback(tmp_path: Path) -> None:
         f"{sys.executable} -m syncd --help | true", shell=True, check=False, capture_output=True, text=True, timeout=60
     )
     assert "Traceback" not in told.stderr
+
+
+def test_an_error_that_nobody_expected_quotes_nothing() -> None:
+    program = """
+import sys
+from syncd.operations import feeding
+def payloads(given):
+    raise ValueError(f"{given.decode()} of jane@cnry.example")
+feeding.payloads = payloads
+from syncd.cli import main
+sys.argv[1:] = ["enqueue", "people", "ADD"]
+main()
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        input="bearer cnry-12345",
+        timeout=60,
+    )
+    assert told.returncode == 1
+    assert told.stdout == ""
+    assert "uncaught_exception" in told.stderr
+    assert "ValueError" in told.stderr
+    assert "cnry" not in told.stderr
+
+
+def test_an_error_is_one_line_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("there is no segment a\x1b[2J\nb\x9b", 2) == 2
+    assert capsys.readouterr().err == "syncd: there is no segment a�[2J b�\n"

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from syncd.domain.outcome import Answer
 from syncd.domain.token import Tokens
-from syncd.errors import Transient
+from syncd.errors import BadConfiguration, Transient
 from syncd.linkedin.auth import FRESH, Access, Again, Dead, TokenSource
 from syncd.linkedin.oauth import authorization_url, granted, redeeming
 from syncd.linkedin.transport import Transport
@@ -200,6 +200,38 @@ async def test_a_token_is_saved_before_it_is_used(stage: Stage) -> None:
     with pytest.raises(RuntimeError):
         await source.refused(access, WORDS)
     assert (await _access(source)).token == "access-0"
+
+
+class Closed(Vault):
+    """Holds tokens that none of the configured keys opens."""
+
+    closed = True
+
+    async def read(self) -> Tokens | None:
+        if self.closed:
+            raise BadConfiguration("no key opens it")
+        return await super().read()
+
+
+async def test_a_vault_that_no_key_opens_is_for_a_person_and_nothing_is_tried_over_it(stage: Stage) -> None:
+    vault = Closed()
+    source = stage.source(vault)
+    assert await source.access() == Dead("no key opens it")
+    assert (stage.issuer.forms, vault.saved, vault.claimed) == ([], [], False)
+    vault.closed = False
+    assert (await _access(source)).token == "access-0"
+
+
+async def test_a_token_in_use_serves_on_while_the_vault_is_closed(stage: Stage) -> None:
+    vault = Closed()
+    vault.closed = False
+    source = stage.source(vault)
+    access = await _access(source)
+    vault.closed = True
+    stage.write("access", "access-1")
+    assert (await _access(source)).token == "access-0"
+    assert await source.refused(access, WORDS) == Dead("no key opens it")
+    assert (stage.issuer.forms, vault.saved) == ([], [])
 
 
 async def test_what_is_stored_wins_over_the_files_it_descends_from(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from syncd import __version__
 from syncd.domain.outcome import Answer, Unclear
 from syncd.errors import BadConfiguration, Fatal
-from syncd.linkedin.guard import is_public
+from syncd.linkedin.guard import Guarded, is_public
 from syncd.linkedin.transport import Endpoint, Transport
 from tests.component.linkedin.serving import answering, endpoint, raw, serve, transport
 
@@ -185,17 +185,20 @@ async def test_a_path_cannot_move_a_request_to_another_host(path: str) -> None:
 
 
 class _Names(AbstractResolver):
-    """A resolver that knows one address."""
+    """A resolver that knows some addresses, the same for every name."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        if not self.address:
+        if not any(self.addresses):
             raise OSError("no such name")
-        return [ResolveResult(hostname=host, host=self.address, port=port, family=socket.AF_INET, proto=0, flags=0)]
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)
+            for address in self.addresses
+        ]
 
     async def close(self) -> None:
         return
@@ -214,6 +217,14 @@ async def test_a_name_without_a_public_address_is_never_connected_to(address: st
     assert answer == Unclear("ClientConnectorDNSError", lingering=False)
 
 
+async def test_of_several_addresses_only_the_public_ones_are_left_to_connect_to() -> None:
+    """What was checked is what the connection is made to: nobody resolves the name a second time."""
+    names = Guarded(_Names("10.0.0.1", "108.174.10.10", "::1"), exempt=frozenset())
+    assert [one["host"] for one in await names.resolve("api.linkedin.com")] == ["108.174.10.10"]
+    with pytest.raises(OSError, match="no public address"):
+        await Guarded(_Names("10.0.0.1", "::1"), exempt=frozenset()).resolve("api.linkedin.com")
+
+
 @pytest.mark.parametrize(
     ("address", "public"),
     [
@@ -222,6 +233,11 @@ async def test_a_name_without_a_public_address_is_never_connected_to(address: st
         ("::1", False),
         ("fe80::1%eth0", False),
         ("::ffff:10.0.0.1", False),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("64:ff9b::6cae:a0a", True),
+        ("2002:a00:1::", False),
+        ("0.0.0.0", False),
+        ("fd00::1", False),
         ("100.64.0.1", False),
         ("224.0.0.1", False),
         ("nonsense", False),

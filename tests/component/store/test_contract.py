@@ -218,6 +218,117 @@ async def test_the_daemon_reads_and_writes_its_tables(roles: asyncpg.Pool) -> No
     assert not await denied(roles, "syncd_daemon", "delete from syncd.outbox")
 
 
+async def test_the_crm_has_no_other_right_on_any_table_or_sequence(roles: asyncpg.Pool) -> None:
+    held = await roles.fetch(
+        """
+        select relname, wanted from pg_class
+        cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) wanted
+        where relnamespace = 'syncd'::regnamespace and relkind in ('r', 'v', 'm', 'p')
+          and (has_table_privilege('syncd_crm', oid, wanted)
+               or wanted in ('select', 'insert', 'update', 'references') and has_any_column_privilege('syncd_crm', oid, wanted))
+        union all
+        select relname, wanted from pg_class cross join unnest(array['usage', 'select', 'update']) wanted
+        where relnamespace = 'syncd'::regnamespace and relkind = 'S' and has_sequence_privilege('syncd_crm', oid, wanted)
+        """
+    )
+    assert [tuple(one) for one in held] == [("outbox", "insert")]
+    columns = await roles.fetch(
+        "select attname from pg_attribute where attrelid = 'syncd.outbox'::regclass and attnum > 0"
+        " and has_column_privilege('syncd_crm', attrelid, attnum, 'insert') order by attnum"
+    )
+    assert [one["attname"] for one in columns] == ["segment_key", "action", "subject_id", "payload"]
+
+
+@pytest.mark.parametrize("role", ["syncd_crm", "syncd_daemon"])
+async def test_roles_that_work_own_nothing_and_create_nothing(roles: asyncpg.Pool, role: str) -> None:
+    assert await roles.fetchval("select count(*) from pg_class where relowner = $1::regrole", role) == 0
+    assert await roles.fetchval("select count(*) from pg_proc where proowner = $1::regrole", role) == 0
+    assert not await roles.fetchval("select has_schema_privilege($1, 'syncd', 'create')", role)
+    flags = await roles.fetchrow("select rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication from pg_roles where rolname = $1", role)  # fmt: skip
+    assert flags[0] is False
+    for wanted in ("truncate", "references", "trigger"):
+        granted = await roles.fetchval(
+            "select count(*) from pg_class where relnamespace = 'syncd'::regnamespace and relkind = 'r'"
+            " and has_table_privilege($1, oid, $2)",
+            role,
+            wanted,
+        )
+        assert granted == 0, wanted
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select syncd.enqueue('s', 'ADD', '{}')",
+        "select syncd.enqueue_many('[]')",
+        "select syncd.slot('s', null, '{}')",
+        "insert into syncd.outbox (segment_key, action, payload) values ('s', 'ADD', '{}')",
+    ],
+)
+async def test_nobody_else_may_do_anything(roles: asyncpg.Pool, statement: str) -> None:
+    await roles.execute("create role somebody_else")
+    try:
+        assert await denied(roles, "somebody_else", statement)
+    finally:
+        await roles.execute("drop role somebody_else")
+
+
+async def test_functions_that_lend_their_owners_rights_find_only_what_they_name(pool: asyncpg.Pool) -> None:
+    found = await pool.fetch(
+        "select proname, prosecdef, proconfig from pg_proc where pronamespace = 'syncd'::regnamespace order by proname"
+    )
+    assert [one["proname"] for one in found if one["prosecdef"]] == ["enqueue", "enqueue_many"]
+    assert {tuple(one["proconfig"]) for one in found} == {("search_path=pg_catalog, pg_temp",)}
+
+
+async def test_a_caller_cannot_slip_objects_of_its_own_under_enqueue(roles: asyncpg.Pool) -> None:
+    async with roles.acquire() as connection:
+        await connection.execute("create schema trap; grant usage, create on schema trap to syncd_crm")
+        await connection.execute("set role syncd_crm")
+        await connection.execute(
+            "create temp table outbox (segment_key text, action text, subject_id text, payload jsonb)"
+        )
+        for function in (
+            "lower(text) returns text",
+            "hashtextextended(text, bigint) returns bigint",
+            "pg_advisory_xact_lock(integer, integer) returns integer",
+            "jsonb_array_elements(jsonb) returns jsonb",
+        ):
+            for schema in ("trap", "pg_temp"):
+                await connection.execute(
+                    f"create function {schema}.{function} language plpgsql as"
+                    " $$ begin raise exception 'hijacked'; end $$"
+                )
+        await connection.execute("set search_path = pg_temp, trap, pg_catalog")
+        row = '{"email": "a@x.org"}'
+        await connection.fetchval("select syncd.enqueue('s', 'ADD', $1)", row)
+        await connection.fetchval("select syncd.enqueue_many($1)", json.dumps([{"segment_key": "s", "payload": {}}]))
+        assert await connection.fetchval("select count(*) from pg_temp.outbox") == 0
+        await connection.execute("reset role; reset search_path; discard temp")
+    assert len(await rows(roles)) == 2
+
+
+async def test_what_a_daemon_is_refused_stands_in_the_servers_log_without_the_row(
+    roles: asyncpg.Pool, postgres_server: PostgresServer
+) -> None:
+    if postgres_server.external:
+        pytest.skip("the log of a server that is not ours cannot be read")
+    settings = await roles.fetchval("select setconfig from pg_db_role_setting where setrole = 'syncd_daemon'::regrole")
+    async with roles.acquire() as connection:
+        for setting in settings:
+            name, _, value = setting.partition("=")
+            await connection.execute(f"set {name} = '{value}'")
+        with pytest.raises(asyncpg.NotNullViolationError) as refused:
+            await connection.execute(
+                "insert into syncd.outbox (segment_key, action, payload) values ($1, 'ADD', null)",
+                "cnry-in-a-parameter",
+            )
+    assert "cnry-in-a-parameter" in refused.value.detail
+    log = postgres_server.log_file.read_text()
+    assert 'null value in column "payload"' in log
+    assert "cnry-in-a-parameter" not in log
+
+
 async def test_the_schema_that_migrations_make_is_the_one_the_code_knows(url: str) -> None:
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(

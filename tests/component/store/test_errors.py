@@ -1,0 +1,90 @@
+"""What a database says of the values it stumbled over stays with it: our errors name the SQLSTATE and nothing else."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError
+
+from syncd.errors import Fatal, SyncdError
+from syncd.observe import logs
+from syncd.observe.traces import traces
+from syncd.store.engine import Database
+from syncd.store.tables import outbox
+
+CANARY = "cnry.jane@cnry.example"
+ROW = {"segment_key": CANARY, "action": None, "payload": {"email": CANARY}}
+
+
+@pytest.fixture
+async def database(store_url: str) -> AsyncIterator[Database]:
+    database = Database(store_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that is logged, SQLAlchemy's and the drivers' at debug, as the daemon's handler writes it."""
+    root, stream = logging.getLogger(), io.StringIO()
+    kept = root.handlers[:], root.level
+    others = [logging.getLogger(name) for name in ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.pool", "asyncpg")]
+    logs.configure("json", "debug", stream)
+    for one in others:
+        one.setLevel(logging.DEBUG)
+    yield stream
+    for one in others:
+        one.setLevel(logging.NOTSET)
+    root.handlers[:], root.level = kept
+    logging.captureWarnings(capture=False)
+
+
+async def refused(database: Database, way: str) -> SyncdError:
+    with pytest.raises(Fatal) as found:
+        await _write(database, way)
+    return found.value
+
+
+async def _write(database: Database, way: str) -> None:
+    statement = insert(outbox).values(ROW if database.is_postgresql else ROW | {"payload": CANARY})
+    if way == "transact":
+        await database.transact(lambda connection: connection.execute(statement))
+        return
+    async with database.begin() if way == "begin" else database.read() as connection:
+        await connection.execute(statement)
+
+
+@pytest.mark.parametrize("way", ["begin", "read", "transact"])
+async def test_an_error_tells_the_sqlstate_and_no_value(database: Database, log: io.StringIO, way: str) -> None:
+    error = await refused(database, way)
+    said = "SQLSTATE 23502" if database.is_postgresql else "IntegrityError"
+    assert str(error) == f"the database refused a statement: {said}"
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+    logging.getLogger("syncd").error("failed", exc_info=error)
+    assert len(traces(error)) == 1
+    assert "failed" in log.getvalue()
+    assert "cnry" not in log.getvalue()
+
+
+async def test_even_the_error_beneath_is_logged_without_its_values(database: Database, log: io.StringIO) -> None:
+    """Somebody else's handler may log it: SQLAlchemy hides the parameters, the redactor what PostgreSQL quotes."""
+    beneath = (await refused(database, "begin")).__context__
+    assert isinstance(beneath, IntegrityError)
+    assert "parameters hidden" in str(beneath)
+    logging.getLogger("elsewhere").error("failed with %s", beneath, exc_info=beneath)
+    logging.getLogger("elsewhere").error("failed with %r", beneath.orig)
+    assert "cnry" not in log.getvalue()
+
+
+async def test_statements_are_logged_without_their_parameters_at_any_level(
+    database: Database, log: io.StringIO
+) -> None:
+    async with database.read() as connection:
+        await connection.execute(text("select :who"), {"who": CANARY})
+    assert "select" in log.getvalue()
+    assert "cnry" not in log.getvalue()
