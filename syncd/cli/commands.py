@@ -19,6 +19,7 @@ from syncd.cli import (
     insights,
     letters,
     members,
+    remote,
     resyncs,
     running,
     segments,
@@ -67,5 +68,6 @@ for _command in (
     insights.insights,
     forecast.forecast,
     templates.templates,
+    remote.ad_segments,
 ):
     syncd.add_command(_command)

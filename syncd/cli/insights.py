@@ -64,7 +64,9 @@ def insights(
     if as_json:
         as_program(found)
         return
-    for one in found.breakdowns:
+    for number, one in enumerate(found.breakdowns):
+        if number:
+            click.echo()
         _show(one)
     notices.show(found.notices)
 
@@ -76,11 +78,10 @@ def _show(one: Breakdown) -> None:
         Column("group", lambda group: group.name),
         Column("people", lambda group: group.count, number=True),
         Column("share", lambda group: f"{group.percent} %", number=True),
-        Column("", lambda group: bar(group.count, most)),
+        Column("", lambda group: bar(group.count, most), whole=True),
         Column("URN", lambda group: group.entity),
     )
     listing(one.groups, columns, as_json=False, empty=_nobody(one))
-    click.echo()
 
 
 def _people(one: Breakdown) -> str:

@@ -11,11 +11,11 @@ _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"
 _WIDTH: Final = 60
 _HEIGHT: Final = 8
-_BAR: Final = 20
+_BAR: Final = 10
 
 
 def bar(part: float, whole: float) -> str:
-    """A bar of up to 20 characters, to an eighth of one."""
+    """A bar of up to 10 characters, to an eighth of one."""
     eighths = round(max(0.0, min(1.0, part / whole if whole else 0.0)) * _BAR * 8)
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 

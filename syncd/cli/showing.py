@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 import msgspec
@@ -29,11 +29,12 @@ def json_option(command: F) -> F:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's head, how a value is found in a report, and whether it is a number."""
+    """A column's head, how a value is found in a report, and whether it is a number. A `whole` one is never folded."""
 
     head: str
     value: Callable[[Any], object]
     number: bool = False
+    whole: bool = False
 
 
 def listing(reports: Sequence[Any], columns: Sequence[Column], *, as_json: bool, empty: str) -> None:
@@ -88,7 +89,8 @@ def said(value: object) -> str:
 def _table(rows: Sequence[Sequence[str]], columns: Sequence[Column]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column.head, justify="right" if column.number else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if column.number else "left"
+        table.add_column(column.head, justify=side, overflow="fold", no_wrap=column.whole)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table

@@ -90,7 +90,7 @@ def _bars(panel: Bars, y: int) -> tuple[list[str], int]:
         top = y + 32 + number * _ROW
         width = max(1.0, bar.value / most * room)
         parts += [
-            _text(_LEFT - 10, top + 15, _cut(bar.name, 28), anchor="end"),
+            _text(_LEFT - 10, top + 15, _cut(bar.name, 26), anchor="end"),
             f'<rect x="{_LEFT}" y="{top + 2}" width="{width:.1f}" height="{_ROW - 8}" rx="2" fill="{_BLUE}"/>',
             _text(_LEFT + width + 8, top + 15, bar.label, fill=_PALE),
         ]
@@ -152,7 +152,7 @@ def _target(spot: Spot, place: tuple[float, float], said: Callable[[float], str]
     anchor = "end" if x > _WIDTH * 0.6 else "start"
     yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{_RED}"/>'
     aside = x - 10 if anchor == "end" else x + 10
-    yield _text(aside, y - 10, f"${spot.budget:,.0f}: {said(spot.value)}", anchor=anchor, weight=600)
+    yield _text(aside, y + 20, f"${spot.budget:,.0f}: {said(spot.value)}", anchor=anchor, weight=600)
 
 
 def _notice(notice: Notice, y: int) -> tuple[list[str], int]:

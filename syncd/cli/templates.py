@@ -9,6 +9,7 @@ import click
 
 from syncd.cli import notices
 from syncd.cli.narrowing import facet_options
+from syncd.cli.remote import show_deleted
 from syncd.cli.shell import Shell
 from syncd.cli.showing import Column, as_program, facts, json_option, listing
 from syncd.domain.targeting import Clause, Criteria, targeting
@@ -156,15 +157,7 @@ def delete(shell: Shell, *, template: tuple[str, ...], yes: bool, as_json: bool)
             raise Rejected("deleting templates needs --yes")
         click.confirm(f"Delete {', '.join(template)}?", abort=True)
     done = shell.ask(lambda database: _of(shell, database).delete(template))
-    if as_json:
-        as_program(done)
-    else:
-        for one in done.gone:
-            click.echo(f"template {one} is deleted")
-        for one, words in done.kept.items():
-            click.echo(f"template {one} is still there: {words}", err=True)
-    if done.kept:
-        sys.exit(1)
+    show_deleted("template", done, as_json=as_json)
 
 
 def _of(shell: Shell, database: Database) -> Templates:

@@ -42,9 +42,9 @@ _ACCOUNTS: Final = {
     "companycountry": ("country", "country"),
     "zipcode": ("postal_code", "postalCode"),
 }
-_HASHED_CONTACTS: Final = _CONTACTS | {"email": ("sha256_email", "")}
-"""Columns in their order: the field of our payload, and the member of a prepared element."""
 TEMPLATES: Final[Mapping[Kind, Mapping[str, tuple[str, str]]]] = {Kind.USER: _CONTACTS, Kind.COMPANY: _ACCOUNTS}
+"""Columns in their order: the field of our payload, and the member of a prepared element."""
+_HASHED_CONTACTS: Final = _CONTACTS | {"email": ("sha256_email", "")}
 _IDENTIFYING: Final = {
     Kind.USER: {"email", "googleaid", "lastname"},
     Kind.COMPANY: {"companyname", "companywebsite", "companyemaildomain", "linkedincompanypageurl"},

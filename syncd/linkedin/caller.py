@@ -56,7 +56,7 @@ class Caller:
             words = answer.words
             verdict = await self.tokens.refused(access, answer.words)
             if not isinstance(verdict, Again):
-                return TokenRefused(verdict.words)
+                return TokenRefused(verdict.words, answer.uuid)
             await self._sleep(verdict.wait)
         return Unclear(words, lingering=False)
 

@@ -27,6 +27,7 @@ from syncd import __version__
 from syncd.domain.outcome import Answer, Unclear
 from syncd.errors import BadConfiguration, Fatal
 from syncd.linkedin.guard import Endpoint, Guarded, is_token
+from syncd.linkedin.resources import resource
 from syncd.linkedin.words import complete, support_id
 
 __all__ = ["Endpoint", "Transport"]
@@ -179,7 +180,7 @@ class Transport:
             return Unclear(_named(error), lingering=trip.left)
         finally:
             if self._observe is not None:
-                self._observe(_resource(url), response.status if response else 0, time.monotonic() - begun)
+                self._observe(resource(url), response.status if response else 0, time.monotonic() - begun)
             if response is not None:
                 response.close()
 
@@ -201,27 +202,6 @@ class Transport:
         if success and (body is None or not _is_json(response, body)):
             return Unclear(f"{status} with a body that is too large, encoded or not JSON", True, uuid)
         return complete(status, response.headers, body or b"", secrets=secrets, now=self._wall())
-
-
-_RESOURCES: Final = {
-    "users": "users",
-    "companies": "companies",
-    "accessToken": "oauth",
-    "dmpSegments": "segments",
-    "listUploads": "uploads",
-    "ambry": "uploads",
-    "adTargetingFacets": "targeting",
-    "adTargetingEntities": "targeting",
-    "targetingAudienceInsights": "insights",
-    "adTargetTemplates": "templates",
-    "mediaPlanning": "forecasts",
-}
-
-
-def _resource(url: str) -> str:
-    """The name under which limits and metrics count a call: the last word of its path that is one."""
-    parts = url.partition("?")[0].rstrip("/").split("/")
-    return next((_RESOURCES[part] for part in reversed(parts) if part in _RESOURCES), "accounts")
 
 
 def _is_permitted(endpoint: Endpoint, url: str) -> bool:

@@ -12,10 +12,10 @@ from syncd.domain.targeting import Clause
 from syncd.domain.template import Change, Draft, Template, misdrawn
 from syncd.errors import Rejected
 from syncd.linkedin import templates
-from syncd.linkedin.batchdelete import Deletions
 from syncd.linkedin.caller import Caller
 from syncd.linkedin.templates import SortField, SortOrder
 from syncd.operations import voices
+from syncd.operations.deletions import Deleted, deleted
 from syncd.operations.moments import moment
 from syncd.operations.refusals import told
 from syncd.operations.targets import account_of, member_of, refuse
@@ -43,14 +43,6 @@ class TemplateReport:
 class TemplateList:
     notices: tuple[Notice, ...]
     templates: list[TemplateReport]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deleted:
-    """Ids that are gone, and what LinkedIn says of the others."""
-
-    gone: list[str]
-    kept: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +106,7 @@ class Templates:
             done = await caller.ask(
                 lambda transport, token: templates.delete_all(transport, token=token, templates=ids)
             )
-        if not isinstance(done, Deletions):
-            raise told(done)
-        kept = {one: failure.words for one, failure in done.kept.items()}
-        silent = dict.fromkeys(set(ids) - set(done.gone) - set(kept), "LinkedIn says nothing of it")
-        return Deleted(gone=list(done.gone), kept=kept | silent)
+        return deleted(done, ids)
 
     @asynccontextmanager
     async def _voice(self, *ids: str) -> AsyncIterator[Caller]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncd.domain.change import Kind
+from syncd.domain.outcome import NotThere
 from syncd.errors import Rejected
 from syncd.operations import listfiles, segments, voices
 from syncd.operations.importfiles import Progress
@@ -68,6 +69,11 @@ async def upload(
         raise Rejected(
             f"LinkedIn has a list segment {done.dmp_id} for {order.segment} that this database did not make: "
             "upload under another key, or delete it there"
+        )
+    if isinstance(done, NotThere) and known is not None:
+        raise Rejected(
+            f"LinkedIn does not know the segment of {order.segment} any more: "
+            f"`syncd segments delete {order.segment}`, then upload again"
         )
     if not isinstance(done, Filled):
         raise told(done)

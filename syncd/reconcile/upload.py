@@ -75,7 +75,7 @@ class Uploader:
             if not isinstance(made, int):
                 return made
             dmp_id = made
-        failure = await self._attach(dmp_id, media)
+        failure = await self._attach(dmp_id, media, is_new=is_new)
         return failure or Filled(dmp_id=dmp_id, media=media, is_new=is_new)
 
     async def _known(self, key: str) -> Binding | None:
@@ -124,14 +124,14 @@ class Uploader:
         await self.database.transact(work)
         return dmp_id
 
-    async def _attach(self, dmp_id: int, media: str) -> Failure | None:
+    async def _attach(self, dmp_id: int, media: str, *, is_new: bool) -> Failure | None:
         """A segment just made may not be visible yet, and one in the middle of something refuses for a moment."""
         failure: Failure | None = None
         for _ in range(_TRIES):
             failure = await self.caller.ask(
                 lambda transport, token: listuploads.attach(transport, token=token, dmp_id=dmp_id, media=media)
             )
-            if not isinstance(failure, NotThere | Conflict):
+            if not isinstance(failure, Conflict) and not (is_new and isinstance(failure, NotThere)):
                 return failure
             await self.sleep(_SETTLES)
         return failure

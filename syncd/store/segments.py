@@ -170,6 +170,9 @@ async def declare(
         if row is None:
             await connection.execute(insert(segments).values(**_values(segment), declared=declared))
             continue
+        if row.takes_lists:
+            problems.append(f"segment {segment.key} takes lists and stays one that does: give the new one a new key")
+            continue
         if (row.kind, row.account) != (segment.kind, segment.account):
             problems.append(
                 f"segment {segment.key} is a {row.kind} segment of {row.account} and stays one: give the new one a new key"

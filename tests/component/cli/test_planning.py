@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from syncd.cli.commands import syncd
 from syncd.domain.notices import ESTIMATES, NO_DISCRIMINATION, Notice
+from syncd.sandbox.options import MemberOption
 from syncd.store import segments
 from syncd.store.engine import Database
 from syncd.store.segments import Declared
@@ -27,6 +28,8 @@ from tests.component.sandbox.driver import user
 
 US = "locations=urn:li:geo:103644278"
 WORLD = "locations=urn:li:geo:102221843"
+FORECAST = ("forecast", "trial", "--objective", "VIDEO_VIEW", "--include", US)
+CREATE = ("templates", "create", "--name", "x", "--include", US)
 
 
 @pytest.fixture
@@ -213,10 +216,18 @@ def test_what_linkedin_refuses_is_one_line_with_its_words_and_the_support_id(cli
     ("options", "arguments", "words"),
     [
         ({"audience_insights": False}, ("insights", "trial"), "the application was not given this API"),
-        ({"accounts": ()}, ("templates", "show", "1"), "nothing has that id"),
+        ({"media_planning": False}, FORECAST, "the application was not given this API"),
+        ({"members": (MemberOption("demo", "another"),)}, ("facets",), "the token is refused"),
+        ({}, ("templates", "show", "1"), "nothing has that id"),
+        ({}, ("templates", "update", "1", "--name", "x"), "there is nothing to update"),
+        (
+            {"members": (MemberOption("demo", "sandbox-token", "VIEWER"),)},
+            CREATE,
+            "the member's role in the ad account",
+        ),
     ],
 )
-def test_what_the_application_may_not_do_is_said(
+def test_each_refusal_has_its_own_words_and_the_support_id(
     store_url: str, tmp_path: Path, options: dict[str, Any], arguments: tuple[str, ...], words: str
 ) -> None:
     asyncio.run(_know(store_url, "urn:li:adSegment:1", "trial"))
@@ -224,15 +235,11 @@ def test_what_the_application_may_not_do_is_said(
         config = configuration(tmp_path, store_url, linkedin.origin)
         told = CliRunner().invoke(syncd, ["--config", str(config), *arguments])
     assert told.exit_code != 0
-    assert words in told.stderr
-    assert told.stderr.count("\n") == 1
+    assert re.fullmatch(rf"syncd: {words}[^\n]* \(x-li-uuid \S+\)\n", told.stderr), told.stderr
 
 
 def day(away: int) -> str:
     return f"{datetime.now(UTC).date() + timedelta(away)}"
-
-
-FORECAST = ("forecast", "trial", "--objective", "VIDEO_VIEW", "--include", US)
 
 
 @pytest.mark.parametrize(

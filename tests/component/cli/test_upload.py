@@ -184,6 +184,14 @@ def test_a_segment_nobody_here_meant_to_make_is_left_alone(cli: Cli, people: Pat
     assert "that this database did not make" in told.stderr
 
 
+def test_a_segment_that_linkedin_lost_says_what_to_do(cli: Cli, people: Path, linkedin: Linkedin) -> None:
+    made = read(cli("upload", str(people), "--segment", "fair", "--json"))
+    linkedin.do(linkedin.sandbox.call("DELETE", f"/dmpSegments/{made['dmp_id']}"))
+    told = cli("upload", str(people), "--segment", "fair")
+    assert told.exit_code == 2
+    assert "`syncd segments delete fair`, then upload again" in told.stderr
+
+
 def test_a_new_segment_that_is_not_visible_yet_is_waited_for(store_url: str, tmp_path: Path, people: Path) -> None:
     with running(visible_after=0.3) as linkedin:
         config = configuration(tmp_path, store_url, linkedin.origin)
