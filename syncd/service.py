@@ -326,7 +326,8 @@ class Daemon:
             nonlocal told
             async with self.database.read() as connection:
                 bindings, moment = await segments.of_members(connection, [member.key], lists=True)
-            seen = await tracker.follow([binding.segment for binding in bindings], moment)
+            may_ask = member.may_send(time.monotonic())
+            seen = may_ask and await tracker.follow([binding.segment for binding in bindings], moment)
             await refresh.refresh(member, self._tools)
             await self._looked(member, seen)
             ends = member.tokens.ends
@@ -349,7 +350,7 @@ class Daemon:
 
         async def look() -> None:
             async with self.database.read() as connection:
-                bindings, _ = await segments.of_members(connection, [member.key])
+                bindings, _ = await segments.of_members(connection, [member.key], lists=True)
             await self._looked(member, await dog.look({binding.segment.account for binding in bindings}) or True)
             await asyncio.sleep(watchdog.EVERY)
 

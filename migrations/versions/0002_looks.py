@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
-revision = "0002_looks"
+revision = "0002"
 down_revision = "0001"
 
 

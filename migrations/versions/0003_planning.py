@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, Column, Double, Integer, MetaData, Table, Text, 
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 revision = "0003"
-down_revision = "0002_looks"
+down_revision = "0002"
 
 
 def upgrade() -> None:
