@@ -326,11 +326,10 @@ class Daemon:
             nonlocal told
             async with self.database.read() as connection:
                 bindings, moment = await segments.of_members(connection, [member.key], lists=True)
-            failure = await tracker.follow([binding.segment for binding in bindings], moment)
+            may_ask = member.may_send(time.monotonic())
+            seen = may_ask and await tracker.follow([binding.segment for binding in bindings], moment)
             await refresh.refresh(member, self._tools)
-            await self._looked(member, failure)
-            if failure is None and any(binding.segment.dmp_id is not None for binding in bindings):
-                await react.resume_member(member, self._tools)  # it may have nothing in flight that could try again
+            await self._looked(member, seen)
             ends = member.tokens.ends
             if ends != told:
                 told = ends
@@ -351,17 +350,19 @@ class Daemon:
 
         async def look() -> None:
             async with self.database.read() as connection:
-                bindings, _ = await segments.of_members(connection, [member.key])
-            await self._looked(member, await dog.look({binding.segment.account for binding in bindings}))
+                bindings, _ = await segments.of_members(connection, [member.key], lists=True)
+            await self._looked(member, await dog.look({binding.segment.account for binding in bindings}) or True)
             await asyncio.sleep(watchdog.EVERY)
 
         return look
 
-    async def _looked(self, member: Member, failure: Failure | None) -> None:
-        """What it means for a member that LinkedIn could not be asked."""
-        if isinstance(failure, TokenRefused):
-            await react.park_member(member, self._tools, MemberParking.TOKEN, failure.words)
-        elif isinstance(failure, Sunset):
-            await react.park_member(member, self._tools, MemberParking.VERSION, failure.words)
-        elif failure is not None:
-            self._emit(LookFailed(member=member.key, words=failure.words))
+    async def _looked(self, member: Member, seen: Failure | bool) -> None:
+        """What it means for a member that LinkedIn could be asked (`seen` is false where there was nothing to ask), or not."""
+        if isinstance(seen, TokenRefused):
+            await react.park_member(member, self._tools, MemberParking.TOKEN, seen.words)
+        elif isinstance(seen, Sunset):
+            await react.park_member(member, self._tools, MemberParking.VERSION, seen.words)
+        elif not isinstance(seen, bool):
+            self._emit(LookFailed(member=member.key, words=seen.words))
+        elif seen:
+            await react.resume_member(member, self._tools)  # it may have nothing in flight that could try again

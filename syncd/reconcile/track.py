@@ -47,9 +47,9 @@ class Tracker:
         """Seconds between two calls of `follow`, which finds out what is due."""
         return self.interval / HASTE
 
-    async def follow(self, bound: Sequence[Segment], moment: float) -> Failure | None:
+    async def follow(self, bound: Sequence[Segment], moment: float) -> Failure | bool:
         """Reads and stores what LinkedIn says of segments that are bound, where one of their account's is due; the first
-        account's failure, if any.
+        account's failure if there is any, else whether LinkedIn was asked at all.
 
         `moment` is the database's time, in seconds since 1970. Raises LeaseLost, Transient.
         """
@@ -62,7 +62,7 @@ class Tracker:
             for account, wanted in by_account.items()
             if any(self._is_due(segment, moment) for segment in wanted.values())
         ]
-        return next((failure for failure in failures if failure is not None), None)
+        return next((failure for failure in failures if failure is not None), bool(failures))
 
     def _is_due(self, segment: Segment, moment: float) -> bool:
         return is_due(segment.status, segment.status_since, segment.status_seen_at, moment, self.interval)
