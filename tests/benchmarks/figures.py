@@ -27,7 +27,7 @@ class Size:
 
 FULL: Final = Size(
     name="full",
-    backlog=3_000_000,
+    backlog=2_000_000,
     drained=1_000_000,
     ledger=10_000_000,
     embedded=300_000,

@@ -52,7 +52,7 @@ async def beside_a_backlog(directory: Path, size: Size) -> list[Figure]:
     """B5: while another segment of the same member drains at the limit."""
     world = World(segments=(("people", "user", "ads"), ("crowd", "user", "ads")), users=500, companies=200)
     async with ground(directory, world) as place:
-        rows = size.backlog * 2 // 3
+        rows = size.backlog
         await place.fill("crowd", rows)
         draining = asyncio.create_task(place.drain(rows))
         commits = await _commit(place, "people", 0, pause=0.25, until=draining)

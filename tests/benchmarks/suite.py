@@ -43,9 +43,11 @@ def measured(names: Sequence[str], size: Size, runs: int | None = None) -> list[
     for measures, (benchmark, usual) in BENCHMARKS.items():
         if names and not set(names) & set(measures):
             continue
-        found = [asyncio.run(_run(benchmark, size)) for _ in range(runs or usual)]
+        found = []
+        for _ in range(runs or usual):
+            found.append(asyncio.run(_run(benchmark, size)))
+            print(table(found[-1]).split("\n", 2)[2], flush=True)
         figures += merged(found)
-        print(table(merged(found)).split("\n", 2)[2], flush=True)
     return figures
 
 
