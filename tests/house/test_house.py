@@ -121,3 +121,16 @@ def test_the_security_page_names_tests_that_exist() -> None:
     assert len(named) > 40
     missing = [f"{file}::{name}" for file, name in named if f"def {name}(" not in (ROOT / file).read_text()]
     assert missing == []
+
+
+def links() -> list[tuple[str, str]]:
+    """Every relative link of every page, with its page."""
+    pages = [(name, text) for name, text in texts() if name.endswith(".md")]
+    found = [(name, link) for name, text in pages for link in re.findall(r"\]\(([^)#\s]+)", text)]
+    return [(name, link) for name, link in found if "://" not in link and not link.startswith("mailto:")]
+
+
+def test_every_link_of_the_documentation_leads_somewhere() -> None:
+    found = links()
+    assert found
+    assert [(name, link) for name, link in found if not (ROOT / name).parent.joinpath(link).exists()] == []
