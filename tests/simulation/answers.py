@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from tests.simulation.records import Dmp
@@ -67,6 +67,13 @@ def described(dmp: Dmp) -> dict[str, Any]:
         "created": 1000 * (WALL + dmp.created),
         "destinations": [{"destination": "LINKEDIN", "status": "READY", "audienceSize": len(dmp.members)}],
     }
+
+
+def roles(accounts: Collection[str]) -> bytes:
+    """What a member may do in each account: enough."""
+    held = [{"account": account, "user": "urn:li:person:1", "role": "CAMPAIGN_MANAGER"} for account in sorted(accounts)]
+    paging = {"start": 0, "count": 100, "total": len(held), "links": []}
+    return json.dumps({"elements": held, "paging": paging}).encode()
 
 
 def read(body: bytes, resource: str) -> tuple[list[tuple[str, tuple[str, ...]]], str]:

@@ -91,7 +91,7 @@ class World:
                 dmp.members.difference_update(keys)
 
     def segment_call(self, method: str, path: str, query: str, body: bytes, plan: Plan) -> tuple[int, bytes, str]:
-        """Everything about segments that is not a stream."""
+        """Everything that is not a stream: segments, and the member's roles."""
         if plan.kind in answers.ERRORS and plan.kind not in {
             "failed_applied",
             "gateway_applied",
@@ -103,6 +103,8 @@ class World:
             dmp = self._create(json.loads(body))
             return (*answers.error("failed"), "") if plan.kind == "failed_applied" else (201, b"", str(dmp.id))
         number = path.rpartition("/")[2]
+        if number == "adAccountUsers":
+            return 200, answers.roles({dmp.account for dmp in self.segments.values()}), ""
         if number.isdigit():
             one = self.segments.get(int(number))
             return (200, json.dumps(answers.described(one)).encode(), "") if one else (*answers.error("not_found"), "")
