@@ -7,7 +7,8 @@ changes nothing.
 Bisecting (`design.md` §3): a part refused whole is halved, the largest part goes next, one request at a time until
 something of the batch was accepted. One poisonous element among n costs at most 2·⌈log2 n⌉+1 requests. A single refused element is
 held until another part is accepted, then it is dead; if nothing is accepted within as many refusals, nothing is dead
-and the segment parks with LinkedIn's words.
+and the segment parks with LinkedIn's words. Once that has happened, a single element is dead only if it is refused after
+something else was accepted: the cause may have gone away between the two.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ class Journey:
     held: list[Dead] = field(default_factory=list)
     uncertain: set[int] = field(default_factory=set)
     failed_since: float | None = None
+    given_up: bool = False
+    """Whether all of it was refused before: what is refused alone may be refused for what passes."""
 
     @classmethod
     def begin(
@@ -118,6 +121,7 @@ class Journey:
             self.accepted_any = True
         if step.held is not None:
             self.held = step.held
+        self.given_up = self.given_up or step.gives_up
         self.uncertain.update(step.uncertain)
         self.refusals = step.refusals
         self.attempts += 1
@@ -141,6 +145,7 @@ class Step:
     uncertain: Sequence[int] = ()
     words: str = ""
     uuid: str = ""
+    gives_up: bool = False
     park_segment: SegmentParking | None = None
     park_member: MemberParking | None = None
     throttled: Throttled | None = None
@@ -219,7 +224,10 @@ def _delivered(journey: Journey, part: Part, outcome: Delivered, circumstances: 
             left = Part(again, failures=part.failures, isolating=part.isolating or alone)
             step.again = [_later(left, circumstances)]
     if step.accepted and journey.held:
-        step.refused.extend(journey.held)
+        if journey.given_up:
+            step.again += [Part([dead.index]) for dead in journey.held]
+        else:
+            step.refused.extend(journey.held)
         step.held = []
 
 
@@ -249,6 +257,7 @@ def _give_up(journey: Journey, step: Step) -> None:
     step.again = [Part(sorted({*held, *mine}))]
     step.held = []
     step.refusals = 0
+    step.gives_up = True
     step.park_segment = SegmentParking.REFUSED
 
 
