@@ -29,11 +29,11 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 CAUGHT_BY = {
     "confirm_on_200": 1000,
-    "doubted_commits_forgotten": 1011,
+    "doubted_commits_forgotten": 40,
     "drop_on_timeout": 1010,
     "full_burst": 1005,
-    "no_fencing": 1010,
-    "no_reassertion": 1005,
+    "no_fencing": 1,
+    "no_reassertion": 1015,
     "no_tombstones": 1002,
     "no_wait_before_takeover": 1001,
     "overtaking": 1002,
