@@ -46,8 +46,14 @@ async def plain(stage: Stage) -> None:
 
 
 async def late_commits(stage: Stage) -> None:
+    """Rows with lower ids commit after younger ones were taken."""
     daemon = await stage.daemon()
-    await stage.writer(late=0.6, rollback=0.1, people=20, pause=0.02).run(200, largest=10)
+    late = asyncio.create_task(stage.commit("red", changes(range(5)), hold=1.5))
+    await stage.until(lambda: any(row.commit == "open" for row in stage.crm.history.rows), "the old one has its ids")
+    await stage.commit("red", changes(range(10, 20)))
+    await stage.until(lambda: stage.settled(1), "the younger ones are settled", daemon, seconds=PATIENCE)
+    await late
+    await stage.writer(late=0.6, rollback=0.1, people=20, pause=0.02).run(100, largest=10)
     await stage.end(daemon)
 
 
