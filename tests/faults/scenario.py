@@ -94,6 +94,17 @@ class Grounds:
     file: Path
     directory: Path
     made: int = 0
+    migrating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Alembic keeps what it works on in its modules: one migration at a time in a process."""
+
+    async def migrated(self, server: PostgresServer) -> str:
+        """The URL of a new, migrated database of another server."""
+        from syncd.store.migrate import upgrade  # noqa: PLC0415 - the only use of syncd here
+
+        url = server.url(await server.create_database())
+        async with self.migrating:
+            await upgrade(url)
+        return url
 
     def folder(self, name: str) -> Path:
         self.made += 1
@@ -119,7 +130,7 @@ async def run(one: Scenario, grounds: Grounds, seed: int, *, patience: float = 1
             elif one.server is not None:
                 server = PostgresServer(durable=True, settings=one.server, room=one.room)
                 await asyncio.to_thread(server.start)
-                url = server.url(await _migrated(server))
+                url = await grounds.migrated(server)
             else:
                 name = await grounds.server.create_database(grounds.template)
                 url = grounds.server.url(name)
@@ -150,11 +161,3 @@ async def run(one: Scenario, grounds: Grounds, seed: int, *, patience: float = 1
             outcome.failed = f"never seen: {', '.join(missed)}"
     outcome.seconds = time.monotonic() - begun
     return outcome
-
-
-async def _migrated(server: PostgresServer) -> str:
-    from syncd.store.migrate import upgrade  # noqa: PLC0415 - the only use of syncd here
-
-    name = await server.create_database()
-    await upgrade(server.url(name))
-    return name

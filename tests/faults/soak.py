@@ -20,7 +20,7 @@ from tests.acceptance.rig import Process
 from tests.faults.answers import MANY, MINUTE, SHORT_MINUTE, status
 from tests.faults.proxy import Cut
 from tests.faults.runner import Watch, grounds
-from tests.faults.scenario import Grounds, _migrated
+from tests.faults.scenario import Grounds
 from tests.faults.stage import Stage
 from tests.postgres import PostgresServer
 
@@ -134,7 +134,7 @@ async def _soak(ground: Grounds, seconds: float, seed: int, say: Callable[[str],
     server = PostgresServer(durable=True)
     await asyncio.to_thread(server.start)
     try:
-        url = server.url(await _migrated(server))
+        url = await ground.migrated(server)
         kinds = {"red": "user", "blue": "user", "green": "user"}
         members = {"ads": "canary-token-a", "bids": "canary-token-b"}
         stage = Stage(
