@@ -168,11 +168,17 @@ def test_a_parked_batch_that_is_refused_no_more_goes_on_to_its_end() -> None:
 def test_a_cause_that_passes_while_a_parked_batch_is_halved_kills_nobody(count: int) -> None:
     for refusals in range(1, most_requests(count)):
         parked = Drive(begin(count), lambda _: POISONED).run()
-        answers = iter([POISONED] * refusals)
-        drive = Drive(parked.journey, lambda _, left=answers: next(left, TAKEN)).run()
+        passing = refusing(refusals)
+        drive = Drive(parked.journey, passing).run()
         while drive.parked is not None:
-            drive = Drive(drive.journey, lambda _, left=answers: next(left, TAKEN)).run()
+            drive = Drive(drive.journey, passing).run()
         assert drive.count(State.ACCEPTED) == count
+
+
+def refusing(times: int) -> Callable[[Sequence[int]], Outcome]:
+    """Refuses so many requests whole, then takes everything."""
+    answers: list[Outcome] = [POISONED] * times
+    return lambda _: answers.pop() if answers else TAKEN
 
 
 def TAKEN_ALWAYS(_indexes: Sequence[int]) -> Outcome:  # noqa: N802 - a constant that happens to be a function
