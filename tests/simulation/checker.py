@@ -226,7 +226,9 @@ def _membership(evidence: Evidence, meanings: Mapping[int, Meaning | None]) -> I
         company = kind == "company"
         lines = [line for line in evidence.ledger if line.segment == segment and line.present]
         listed = {key for line in lines for key in ([line.metadata] if company else line.keys)}
-        if listed != members:
+        letters = [letter for letter in evidence.letters if letter.segment == segment and letter.reason == "refused"]
+        stuck = {key for letter in letters if letter.add is False for key in letter.keys}  # LinkedIn lets them not go
+        if listed - stuck != members - stuck:
             yield f"V1 {segment}: only in the ledger {sorted(listed - members)[:2]}, only at LinkedIn {sorted(members - listed)[:2]}"
         refused = {key for letter in evidence.letters if letter.segment == segment for key in letter.keys}
         folded = fold(meant for meant in meanings.values() if meant is not None and meant.row.segment == segment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 CAUGHT_BY = {
     "confirm_on_200": 1000,
-    "doubted_commits_forgotten": 40,
+    "doubted_commits_forgotten": 95,
     "drop_on_timeout": 1010,
     "full_burst": 1005,
     "no_fencing": 1,
@@ -51,3 +52,7 @@ def test_every_invariant_holds_for_the_first_seeds_and_they_replay() -> None:
 def test_a_broken_syncd_is_caught(mutant: str) -> None:
     done = simulate("--mutant", mutant, "--seeds", "60", "--first", str(CAUGHT_BY[mutant]), "--jobs", "1")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    caught = re.search(r"caught by seed (\d+)", done.stdout)
+    assert caught is not None
+    honest = simulate("--seeds", "1", "--first", caught[1], "--jobs", "1")
+    assert honest.returncode == 0, "that seed fails without the mutant, too"
