@@ -15,11 +15,14 @@ import aiohttp
 from syncd.cli.demo.crm import ACCOUNTS, CUSTOMERS, NEWSLETTER
 from syncd.cli.demo.processes import Process
 from syncd.operations.opening import upgrade
+from syncd.settings import Linkedin
 
 INSTANCE: Final = "demo"
 _ACCOUNT: Final = "urn:li:sponsoredAccount:123456"
 _TOKEN: Final = "sandbox-token"  # noqa: S105 - it protects nothing
 _CLOCK: Final = "3600x"
+_VERSION: Final = Linkedin().api_version
+"""Served for ever: by a clock that runs so fast, every version would have ended in two hours."""
 _DRAIN: Final = 30.0
 _SEGMENTS: Final = (
     (NEWSLETTER, "Newsletter", "user"),
@@ -89,7 +92,8 @@ async def staged(directory: Path) -> AsyncIterator[Stage]:
     """Sandbox and daemon over a fresh database in the directory; in the end the daemon drains, then the sandbox stops."""
     database = directory / "syncd.db"
     await upgrade(f"sqlite+aiosqlite:///{database}")
-    server = await Process.start("sandbox", ("sandbox", "--port", "0", "--clock", _CLOCK), directory)
+    options = ("--clock", _CLOCK, "--active-version", _VERSION)
+    server = await Process.start("sandbox", ("sandbox", "--port", "0", *options), directory)
     try:
         url = (await server.said("listening on")).rpartition(" ")[2]
         http, metrics = _free_port(), _free_port()
