@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from math import ceil, log2
 from typing import Final, assert_never
 
-from syncd.domain.batch import BatchId, BatchKind, Element, State
+from syncd.domain.batch import LOWEST, BatchId, BatchKind, Element, State
 from syncd.domain.outcome import (
     Conflict,
     Delivered,
@@ -235,6 +235,9 @@ def _refused(journey: Journey, part: Part, outcome: Refused, circumstances: Circ
     step.words = outcome.words
     if outcome.too_large and len(part.indexes) == 1:  # 413 only splits (`linkedin-api.md` §1): it condemns no element
         step.again = [_later(part, circumstances)]
+        return
+    if all(journey.elements[index].rank == LOWEST for index in part.indexes):  # nobody asked for it: once is enough
+        step.refused = [Dead(index, outcome.status, outcome.words) for index in part.indexes]
         return
     step.refusals += 1
     if len(part.indexes) > 1:

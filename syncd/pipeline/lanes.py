@@ -173,7 +173,7 @@ class Lane:
         """Whether intake may take rows: open and not parked, nothing blocked, not too much waiting for another attempt. A
         trickle gathers in the outbox while a batch waits for its turn: more batches would not go sooner.
         """
-        if not self.waiting or self.segment.parked is not None or not self.is_open(now) or self.gathering.locked():
+        if not self.waiting or self.is_held_up or not self.is_open(now) or self.gathering.locked():
             return False
         if any(batch.behind for batch in self.batches) or (self.unsent() and not self.brimming):
             return False
@@ -181,8 +181,13 @@ class Lane:
 
     def takes_again(self, now: float) -> bool:
         """Whether what comes from the ledger or from dead letters may go out next."""
-        due = (self.owed or self.wanted) and self.segment.parked is None and not self.gathering.locked()
+        due = (self.owed or self.wanted) and not self.is_held_up and not self.gathering.locked()
         return due and self.is_open(now)
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether a parked segment has a batch to be tried with; without one, what comes next is what it is tried with."""
+        return self.segment.parked is not None and bool(self.batches)
 
     @property
     def is_paired(self) -> bool:

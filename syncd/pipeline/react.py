@@ -27,11 +27,12 @@ from syncd.domain.outcome import Delivered, Outcome, Scope, Throttled
 from syncd.domain.retry import OUTAGE, PARKED, throttle_wait
 from syncd.domain.segment import TRIED_AGAIN, MemberParking, SegmentParking
 from syncd.domain.settlement import Step
-from syncd.errors import Transient
+from syncd.errors import LeaseLost, Transient
 from syncd.linkedin.auth import Again, Verdict
 from syncd.pipeline.lanes import Lane, Road
 from syncd.pipeline.member import Flight, Member, Tools
 from syncd.store import segments, throttles
+from syncd.store.leases import fence
 from syncd.store.throttles import Wait
 
 _OUTAGE_AFTER: Final = 5
@@ -80,7 +81,7 @@ async def _succeeded(lane: Lane, road: Road, member: Member, tools: Tools) -> No
             member, tools, "throttles", lambda c: throttles.forget(c, member.application, member.key, road.resource)
         )
     await resume_member(member, tools)
-    if lane.segment.parked is not None:
+    if lane.segment.parked in TRIED_AGAIN:
         await _resume_segment(lane, member, tools)
 
 
@@ -101,7 +102,7 @@ async def _resume_segment(lane: Lane, member: Member, tools: Tools) -> None:
         return
     lane.segment = replace(lane.segment, parked=None, parked_words="")
     lane.probes = 0
-    await _write(member, tools, "segments", lambda c: segments.unpark(c, lane.segment.id))
+    await _write(member, tools, "segments", lambda c: segments.resume(c, lane.segment.id))
     tools.emit(SegmentResumed(segment=lane.segment.key, reason=reason.value))
 
 
@@ -149,7 +150,9 @@ async def park_member(member: Member, tools: Tools, reason: MemberParking, words
 
 
 async def _park_segment(lane: Lane, member: Member, tools: Tools, reason: SegmentParking, words: str) -> None:
-    """The segment waits, with this reason; said once."""
+    """The segment waits, with this reason; said once. What waits for a person waits on."""
+    if lane.segment.parked is not None and lane.segment.parked not in TRIED_AGAIN:
+        return
     new = lane.segment.parked is not reason
     lane.probes += 1
     wait = PARKED.wait(lane.probes, tools.dice) if reason in TRIED_AGAIN else float("inf")
@@ -166,11 +169,19 @@ async def _write(
     member: Member, tools: Tools, where: str, work: Callable[[AsyncConnection], Awaitable[bool | None]]
 ) -> bool | None:
     """Writes what others should see, and hands on what the database said of it. While the database is away memory holds
-    it, and the next time says it again.
+    it, and the next time says it again; who owns the member no more writes nothing.
     """
+
+    async def fenced(connection: AsyncConnection) -> bool | None:
+        await fence(connection, member.grant)
+        return await work(connection)
+
     member.reacting += 1
     try:
-        return await tools.database.transact(work)
+        return await tools.database.transact(fenced)
+    except LeaseLost:
+        member.lose()
+        return False
     except Transient as error:
         tools.emit(DatabaseFailed(where=where, words=str(error)))
         return None

@@ -39,6 +39,7 @@ async def load(member: Member, tools: Tools) -> None:
         journey = Journey.begin(batch.id, batch.segment_id, batch.kind, batch.elements, batch.states)
         if not member.grant.clean:
             journey.uncertain.update(range(len(journey.elements)))
+        journey.given_up = lanes[batch.segment_id].segment.parked is SegmentParking.REFUSED
         lanes[batch.segment_id].add(journey)
     _tell(member, tools)
     member.ring()

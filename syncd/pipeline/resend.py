@@ -65,7 +65,8 @@ def _restated(traces: set[tuple[bytes, bytes]], entries: Mapping[bytes, Entry]) 
     for identity, fields in sorted(traces):
         entry = entries.get(identity)
         if entry is None and (fields or not keeps_fields(identity)):
-            elements.append(Element(add=False, ids=(identity,), fields=fields, rank=LOWEST, row=0))
+            parting = int(Flag.PARTING) if fields else 0  # one goes for each metadata, none with another
+            elements.append(Element(add=False, ids=(identity,), fields=fields, rank=LOWEST, row=0, flags=parting))
         if entry is not None and fields and not (entry.present and entry.fields == fields):
             left = Element(add=False, ids=entry.ids, fields=fields, rank=entry.rank - 1, row=0, flags=int(Flag.PARTING))
             elements.append(left)
@@ -98,10 +99,14 @@ async def retry(lane: Lane, member: Member, tools: Tools) -> bool:
             known = await ledger.entries(connection, lane.segment.id, identities)
             known |= {identity: entry.over(known.get(identity)) for identity, entry in latest.items() if entry}
             newest: dict[bytes, Element] = {}
+            partings: list[Element] = []
             late: list[int] = []
             for letter in wanted:
                 element = letter.element
                 standing = known.get(element.ids[0])
+                if element.flags & Flag.PARTING and not _is_back(element, standing):
+                    partings.append(element)
+                    continue
                 rival = newest.get(element.ids[0])
                 if (standing is not None and standing.rank > element.rank) or (rival and rival.rank > element.rank):
                     late.append(element.row)
@@ -110,7 +115,7 @@ async def retry(lane: Lane, member: Member, tools: Tools) -> bool:
                     late.append(rival.row)
                 newest[element.ids[0]] = element
             await letters.exhume(connection, wanted)
-            drafts = arranged(sorted(newest.values(), key=lambda element: element.rank))
+            drafts = arranged(sorted([*partings, *newest.values()], key=lambda element: element.rank))
             for draft in drafts:
                 draft.rows.extend((row, RowFate.TAKEN) for row in deciding(draft.elements))
             drafts[0].rows.extend((row, RowFate.LATE) for row in late)
@@ -120,6 +125,11 @@ async def retry(lane: Lane, member: Member, tools: Tools) -> bool:
         if _enter(lane, BatchKind.RETRY, written):
             member.ring()
     return written is not None
+
+
+def _is_back(parting: Element, standing: Entry | None) -> bool:
+    """Whether the metadata that should leave has come again since; newer metadata keeps none of the old from leaving."""
+    return standing is not None and standing.present and standing.fields == parting.fields
 
 
 async def _write(connection: AsyncConnection, lane: Lane, kind: BatchKind, drafts: list[Draft]) -> Written:

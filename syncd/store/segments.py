@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.change import Kind
-from syncd.domain.segment import MemberKey, MemberParking, Segment, SegmentKey, SegmentParking, documented
+from syncd.domain.segment import TRIED_AGAIN, MemberKey, MemberParking, Segment, SegmentKey, SegmentParking, documented
 from syncd.store.tables import (
     batches,
     dead_letters,
@@ -27,6 +27,9 @@ from syncd.store.tables import (
     subjects,
     transitions,
 )
+
+_PASSING: Final = sorted(reason.value for reason in TRIED_AGAIN)
+"""Reasons that may go away by themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,14 +216,24 @@ async def change(connection: AsyncConnection, segment_id: int, **values: Any) ->
 
 
 async def park(connection: AsyncConnection, segment_id: int, reason: SegmentParking, words: str) -> bool:
-    """Parks a segment; false if it is parked for this reason already: then nothing changes, and nothing is to be said."""
+    """Parks a segment; false if nothing changes, and so nothing is to be said: it is parked for this reason already, or
+    for one that waits for a person while this one passes by itself.
+    """
     other = update(segments).where(segments.c.id == segment_id, segments.c.parked.is_distinct_from(reason.value))
+    if reason in TRIED_AGAIN:
+        other = other.where(segments.c.parked.is_(None) | segments.c.parked.in_(_PASSING))
     changed = await connection.execute(other.values(parked=reason.value, parked_words=words[:500], parked_at=now()))
     return bool(changed.rowcount)
 
 
 async def unpark(connection: AsyncConnection, segment_id: int) -> None:
     await change(connection, segment_id, parked=None, parked_words="", parked_at=None)
+
+
+async def resume(connection: AsyncConnection, segment_id: int) -> None:
+    """Lets a segment go on whose reason has gone by itself; any other reason stands."""
+    passing = update(segments).where(segments.c.id == segment_id, segments.c.parked.in_(_PASSING))
+    await connection.execute(passing.values(parked=None, parked_words="", parked_at=None))
 
 
 async def want_replay(connection: AsyncConnection, segment_id: int) -> None:

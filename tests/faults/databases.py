@@ -197,6 +197,7 @@ async def old_transaction(stage: Stage) -> None:
     await stage.until(lambda: _tombstones(stage, 5), "the younger one is settled", daemon)
     await asyncio.sleep(0.4)
     assert await _tombstones(stage, 5), "a tombstone went while an older transaction was open"
+    stage.seen["purge with held horizon"] += 1
     await late
     await stage.until(lambda: _gone(stage), "tombstones go once it has ended", daemon)
     await stage.end(daemon)

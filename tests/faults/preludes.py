@@ -23,23 +23,27 @@ provision._PATIENCE = 2
 """Seconds become tenths where waiting proves nothing."""
 
 TAG = """
-import os as _os
+import os as _os, sys as _sys
+from syncd import service as _service
+from syncd.errors import LeaseLost as _LeaseLost
 from syncd.linkedin import transport as _transport
 from syncd.store import leases as _leases
 from sqlalchemy import text as _text
 _transport.__version__ += "." + _os.environ.get("FAULT_TAG", "0")
 _fence = _leases.fence
 async def _marked(connection, grant):
-    moment = await _fence(connection, grant)
+    try:
+        moment = await _fence(connection, grant)
+    except _LeaseLost:
+        print('{"event": "stale_write_refused"}', file=_sys.stderr, flush=True)
+        raise
     if connection.dialect.name == "postgresql":
         mark = "select set_config('syncd.token', '%d', true), set_config('syncd.member', '%s', true)"
         await connection.execute(_text(mark % (grant.token, grant.member)))
     return moment
-_leases.fence = _marked
-import syncd.pipeline.intake as _1, syncd.pipeline.settle as _2, syncd.pipeline.resend as _3
-import syncd.pipeline.watch as _4, syncd.reconcile.provision as _5, syncd.reconcile.track as _6
-for _module in (_1, _2, _3, _4, _5, _6):
-    _module.fence = _marked
+for _module in [one for name, one in _sys.modules.items() if name.startswith("syncd.")]:
+    if getattr(_module, "fence", None) is _fence:
+        _module.fence = _marked
 """
 
 AUDIT = """

@@ -325,6 +325,7 @@ _WORDS = {
     "member parked": ('"event": "member_parked"',),
     "source parked": ('"event": "source_parked"',),
     "tombstones pruned": ('"event": "tombstones_pruned"',),
+    "stale-epoch write refused": ('"event": "stale_write_refused"',),
     "database failed": ('"event": "database_failed"',),
     "segment expired": ('"event": "segment_parked"', '"reason": "expired"'),
     "segment purged": ('"event": "segment_parked"', '"reason": "purged"'),

@@ -30,7 +30,7 @@ class Answers(RuleBasedStateMachine):
     @initialize(count=st.integers(1, 12))
     def begin(self, count: int) -> None:
         elements = [
-            Element(add=True, ids=(b"\x01" + bytes([n]) * 32,), fields=b"", rank=n, row=n + 1) for n in range(count)
+            Element(add=True, ids=(b"\x01" + bytes([n]) * 32,), fields=b"", rank=n + 1, row=n + 1) for n in range(count)
         ]
         self.journey = Journey.begin(BatchId(1), 1, BatchKind.LIVE, elements)
         self.now = 0.0
