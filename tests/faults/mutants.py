@@ -288,8 +288,11 @@ async def _free(connection, members):
     return list(members)
 _leases.take, _leases.renew, _leases.free = _grant, _kept, _free
 import sys as _sys
+from sqlalchemy import text as _text
 async def _no_fence(connection, grant):
     import time
+    mark = "select set_config('syncd.token', '%d', true), set_config('syncd.member', '%s', true)"
+    await connection.execute(_text(mark % (grant.token, grant.member)))
     return time.time()
 for _module in [one for name, one in _sys.modules.items() if name.startswith("syncd.")]:
     if hasattr(_module, "fence"):
@@ -316,8 +319,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "from syncd.store import outbox as _o\n_w = _o.take\nasync def _t(*g):\n    return (await _w(*g))[::-1]\n_o.take = _t\n",
         repeats, "V1", "S2", "S4",
     ),
-    _mutant("two workers, SKIP LOCKED, no fencing", f"CURSOR, LOCK = False, 'for update skip locked'\n{_CURSOR}\n{_NO_LEASE}", two_workers, "S6", "S4"),
-    _mutant("two owners, the lease check off", _NO_LEASE, two_workers, "S6", "S4"),
+    _mutant("two workers, SKIP LOCKED, no fencing", f"CURSOR, LOCK = False, 'for update skip locked'\n{_CURSOR}\n{_NO_LEASE}", two_workers, "S6", "S10", "S4"),
+    _mutant("two owners, the lease check off", _NO_LEASE, two_workers, "S6", "S10", "S4"),
     _mutant(
         "confirmed on HTTP 200",
         "from syncd.domain.outcome import Delivered as _D\nfrom syncd.linkedin import streams as _s\n_s.results = lambda body, sent, uuid='', secrets=(): _D((), uuid)\n",

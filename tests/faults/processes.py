@@ -409,6 +409,8 @@ async def expired(stage: Stage) -> None:
     stop.set()
     await writing
     await stage.end(first, second)
+    refused = sum(one["status"] == 401 for one in await stage.rig.requests())
+    stage.seen["refresh race"] += refused > 3
     calls = [one for one in await stage.rig.requests() if one["resource"] == "oauth"]
     assert len(calls) <= 4, f"{len(calls)} refreshes for 3 expiries"
 

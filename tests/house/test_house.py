@@ -134,3 +134,19 @@ def test_every_link_of_the_documentation_leads_somewhere() -> None:
     found = links()
     assert found
     assert [(name, link) for name, link in found if not (ROOT / name).parent.joinpath(link).exists()] == []
+
+
+WALL_CLOCK = {
+    "service.py", "linkedin/transport.py", "operations/members.py", "operations/canary.py", "operations/voices.py",
+}  # fmt: skip
+"""Where the wall clock is read: for the ends of tokens and versions, which LinkedIn states by it, and for an HTTP date."""
+
+
+def test_no_wait_lease_or_order_is_decided_by_the_wall_clock() -> None:
+    found = {
+        name.removeprefix("syncd/")
+        for name, text in texts()
+        if re.match(r"syncd/(?!sandbox/|cli/demo/).*\.py$", name)
+        and re.search(r"\btime\.time\b|datetime\.now|utcnow", text)
+    }
+    assert found - WALL_CLOCK == set()
