@@ -36,7 +36,7 @@ def storm(effects: Sequence[Mapping[str, Any]], *, rate: float = 0.4, rows: int 
     """Arms faults that strike at random while the CRM writes; everything must be right once they are gone."""
 
     async def play(stage: Stage) -> None:
-        daemon = await stage.daemon(MANY.format(most=40))
+        daemon = await stage.daemon(MANY.format(most=12))
         for effect in effects:
             stage.zombies = stage.zombies or effect.get("apply") == "after" or effect["kind"] == "late"
             await stage.fault("", USERS, effect, rate=rate)
@@ -67,7 +67,7 @@ _STORMS: list[tuple[str, str, list[dict[str, Any]], float, tuple[str, ...], bool
     ("answers cut at a byte", "A15", [{"kind": "cut", "at": at} for at in (0, 1, 12, 30)], 0.3, ("fault cut",), False),
     ("slow drips, endless bodies, gzip bombs", "A16", [{"kind": "drip", "interval": 0.3}, {"kind": "endless"}, {"kind": "gzip_bomb", "bytes": 8 << 20}], 0.3, ("fault drip", "fault endless", "fault gzip_bomb"), False),
     ("wrong lengths", "A17", [{"kind": "length", "change": -1}, {"kind": "length", "change": 1}, {"kind": "length", "change": -1000}], 0.4, ("fault length",), True),
-    ("malformed bodies", "A17", [{"kind": "null_element"}, {"kind": "extra_fields"}, *({"kind": "malformed", "body": body} for body in _ODD_BODIES)], 0.15, ("fault malformed", "fault null_element", "fault extra_fields"), True),
+    ("malformed bodies", "A17", [{"kind": "null_element"}, {"kind": "extra_fields"}, *({"kind": "malformed", "body": body} for body in _ODD_BODIES)], 0.25, ("fault malformed", "fault null_element", "fault extra_fields"), True),
     ("elements refused for now", "A11", [{"kind": "refuse_elements", "status": code, "indexes": [0, -1]} for code in (429, 500, 503, 409, 404)], 0.25, ("fault refuse_elements",), False),
     ("redirects and captive pages", "A18", [{"kind": "redirect", "to": "http://127.0.0.1:9/steal"}, status(200, "<html>Please sign in</html>", content_type="text/html"), status(200, "<html>", apply=True), status(204), status(302)], 0.3, ("fault redirect",), False),
     ("409 and 404 of a young segment", "A7", [status(409), status(404)], 0.3, ("fault status",), False),
