@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,18 +44,9 @@ class Story:
     rig: Rig
     daemon: Process
 
-    async def cli(self, *arguments: str, code: int = 0) -> Any:
+    async def cli(self, *arguments: str) -> Any:
         """What a command says as JSON."""
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "syncd", *arguments, "--json"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**self.rig.environment()},
-            cwd=self.rig.directory,
-        )
-        out, err = await child.communicate()
-        assert child.returncode == code, err.decode()
-        return json.loads(out)
+        return json.loads(await self.rig.command(*arguments, "--json"))
 
     async def becomes(self, status: str, speed: float = HOURS) -> Life:
         """Lets time run until LinkedIn's status is known to the daemon; what operators are then told of the segment."""
