@@ -239,6 +239,15 @@ def meaning(answer: Answer) -> Failure:
             return Unclear(words, lingering=status in _GATEWAY, uuid=uuid)
 
 
+def meaning_of_call(answer: Answer) -> Failure:
+    """What it means where nothing is streamed: FAILED_VALIDATION_CONDITION is about what was asked for, even where its
+    message speaks of a segment's state (references 000, 004).
+    """
+    if answer.status in {400, 422} and answer.code == _INVALID:
+        return InvalidRequest(answer.status, answer.words, uuid=answer.uuid)
+    return meaning(answer)
+
+
 _FORBIDDEN: Final = {"ACCESS_DENIED": NotProvisioned, "USER_NOT_AUTHORIZED": NoRole}
 _SERVER_ERROR: Final = "INTERNAL_SERVER_ERROR"
 _INVALID: Final = "FAILED_VALIDATION_CONDITION"

@@ -171,8 +171,10 @@ class Circumstances:
 
 
 def decide(journey: Journey, part: Part, outcome: Outcome, circumstances: Circumstances) -> Step:
-    """The step that an outcome of a part asks for (`linkedin-api.md` §1, second table)."""
-    step = Step(part=part, refusals=journey.refusals)
+    """The step that an outcome of a part asks for (`linkedin-api.md` §1, second table). Whatever the answer was, its
+    `x-li-uuid` stays with the batch: it is what LinkedIn's support asks for, most of all where something failed.
+    """
+    step = Step(part=part, refusals=journey.refusals, uuid=outcome.uuid)
     match outcome:
         case Delivered():
             _delivered(journey, part, outcome, circumstances, step)
@@ -205,7 +207,6 @@ def decide(journey: Journey, part: Part, outcome: Outcome, circumstances: Circum
 
 
 def _delivered(journey: Journey, part: Part, outcome: Delivered, circumstances: Circumstances, step: Step) -> None:
-    step.uuid = outcome.uuid
     if not outcome.exceptions:
         step.accepted = part.indexes
     else:
@@ -266,7 +267,6 @@ def _give_up(journey: Journey, step: Step) -> None:
 
 def _unclear(part: Part, outcome: Unclear, circumstances: Circumstances, step: Step) -> None:
     step.words = outcome.words
-    step.uuid = outcome.uuid
     step.failed = True
     if outcome.lingering:
         step.uncertain = part.indexes

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from syncd.domain.outcome import Answer, Failure, Unclear, meaning
+from syncd.domain.outcome import Answer, Failure, Unclear, meaning_of_call
 from syncd.linkedin.words import LENIENT
 
 Shape = TypeVar("Shape")
@@ -17,7 +17,7 @@ def decoded(answer: Answer | Unclear, shape: type[Shape]) -> Shape | Failure:
     if isinstance(answer, Unclear):
         return answer
     if not 200 <= answer.status < 300:
-        return meaning(answer)
+        return meaning_of_call(answer)
     try:
         return msgspec.json.decode(answer.body, type=shape)
     except LENIENT:
@@ -29,7 +29,7 @@ def created(answer: Answer | Unclear) -> str | Failure:
     if isinstance(answer, Unclear):
         return answer
     if not 200 <= answer.status < 300:
-        return meaning(answer)
+        return meaning_of_call(answer)
     return answer.created_id or malformed(answer)
 
 
@@ -37,7 +37,7 @@ def failed(answer: Answer | Unclear) -> Failure | None:
     """What went wrong, if it did."""
     if isinstance(answer, Unclear):
         return answer
-    return None if 200 <= answer.status < 300 else meaning(answer)
+    return None if 200 <= answer.status < 300 else meaning_of_call(answer)
 
 
 def malformed(answer: Answer) -> Unclear:

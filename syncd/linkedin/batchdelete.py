@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from syncd.domain.outcome import Answer, Failure, meaning
+from syncd.domain.outcome import Answer, Failure, meaning_of_call
 from syncd.linkedin.answers import decoded
 from syncd.linkedin.transport import Transport
 from syncd.linkedin.words import words_of
@@ -42,7 +42,7 @@ async def delete(transport: Transport, *, token: str, path: str, ids: Collection
     kept = {one: _refused(error, uuid) for one, error in found.errors.items()}
     for one, result in found.results.items():
         if one not in kept and not 200 <= result.status < 300:
-            kept[one] = meaning(Answer(result.status, uuid=uuid))
+            kept[one] = meaning_of_call(Answer(result.status, uuid=uuid))
     return Deletions(gone=tuple(one for one in found.results if one not in kept), kept=kept)
 
 
@@ -50,4 +50,4 @@ def _refused(error: msgspec.Raw, uuid: str) -> Failure:
     said = msgspec.json.decode(error)
     code, message = words_of(said)
     status = said.get("status") if isinstance(said, dict) else None
-    return meaning(Answer(status if isinstance(status, int) else 0, message, code, uuid=uuid))
+    return meaning_of_call(Answer(status if isinstance(status, int) else 0, message, code, uuid=uuid))

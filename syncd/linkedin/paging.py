@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 from yarl import URL
 
-from syncd.domain.outcome import Answer, Failure, Unclear, meaning
+from syncd.domain.outcome import Answer, Failure, Unclear, meaning_of_call
 from syncd.linkedin.answers import malformed
 from syncd.linkedin.transport import Transport
 from syncd.linkedin.words import LENIENT
@@ -55,7 +55,7 @@ async def pages(
             yield answer
             return
         if not 200 <= answer.status < 300:
-            yield meaning(answer)
+            yield meaning_of_call(answer)
             return
         try:
             page = msgspec.json.decode(answer.body, type=_Elements)

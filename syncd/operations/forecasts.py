@@ -57,7 +57,7 @@ async def ask(database: Database, settings: Settings, request: Request, clock: C
         audience_network=request.audience_network,
         audience_expansion=request.audience_expansion,
     )
-    refuse(misplanned(plan, datetime.fromtimestamp(clock.wall(), UTC).date()))
+    refuse([*misplanned(plan, datetime.fromtimestamp(clock.wall(), UTC).date()), *whom.too_few()])
     async with voices.speaking(settings, whom.member, database, clock) as caller:
         forecast = await forecasts.ask(caller, plan)
     if not isinstance(forecast, Forecast):

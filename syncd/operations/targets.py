@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from syncd.domain.advice import SMALLEST_AUDIENCE
+from syncd.domain.segment import SegmentParking, Status
 from syncd.domain.targeting import Criteria, facet_name, targeting
 from syncd.errors import Rejected
 from syncd.operations.segments import unknown
@@ -22,31 +24,77 @@ Facets = tuple[tuple[str, tuple[str, ...]], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A segment that campaigns can target."""
+    """A segment that campaigns can target; `status` and `size` of its audience as LinkedIn last said them."""
 
     id: int
     key: str
     account: str
     member: Member
     audience: str
+    status: str
+    size: int | None
 
     def criteria(self, include: Facets = (), exclude: Facets = ()) -> Criteria:
         """The segment, narrowed by facets."""
         return targeting(self.audience, include, exclude)
 
+    def too_few(self) -> Iterator[str]:
+        """Why the audience has no forecast yet. Facets only narrow a segment: too few in it are too few of any of them,
+        while enough in it may still be too few in the end, which LinkedIn says then.
+        """
+        if self.status == Status.BUILDING and not self.size:
+            yield (
+                f"LinkedIn has not matched segment {self.key} yet, which takes up to 48 hours:"
+                " ask again when `syncd segments show` says READY"
+            )
+        elif self.status == Status.READY and self.size is not None and self.size < SMALLEST_AUDIENCE:
+            yield (
+                f"a forecast needs an audience of {SMALLEST_AUDIENCE}, and that of segment {self.key} is {self.size}:"
+                " send more people"
+            )
+
 
 async def target(database: Database, settings: Settings, key: str) -> Target:
-    """Raises Rejected for a segment that is not known, or has no ad segment yet."""
+    """Raises Rejected for a segment that is not known, has no ad segment yet, or that campaigns may not target
+    (`linkedin-api.md` §3): LinkedIn would only refuse it, in words about something else.
+    """
     async with database.read() as connection:
         found = await reports.segment_rows(connection, key)
         if not found:
             raise await unknown(connection, key)
     row = found[0]
+    if (bar := _bar(row)) is not None:
+        raise Rejected(f"segment {key} cannot be targeted: {bar}")
     if not row.ad_segment:
         raise Rejected(f"segment {key} has no ad segment yet: the daemon notes it as soon as LinkedIn has made it")
     return Target(
-        id=row.id, key=key, account=row.account, member=member_of(settings, row.member), audience=row.ad_segment
+        id=row.id,
+        key=key,
+        account=row.account,
+        member=member_of(settings, row.member),
+        audience=row.ad_segment,
+        status=row.status,
+        size=row.audience_size,
     )
+
+
+def _bar(row: Any) -> str | None:
+    """What stands in the way of a campaign, and what to do about it; None if nothing is known to."""
+    refill = f"`syncd resync {row.key} --mode replay`"
+    anew = f"`syncd segments recreate {row.key}`"
+    if row.takes_lists:
+        refill = anew = f"`syncd upload FILE.csv --segment {row.key}`"
+    if row.parked == SegmentParking.LOST:
+        gone = f"`syncd segments delete {row.key}`, then upload its list again" if row.takes_lists else anew
+        return f"LinkedIn does not know it any more: {gone}"
+    if row.status == Status.EXPIRED or row.parked in {SegmentParking.EXPIRED, SegmentParking.PURGED}:
+        return f"LinkedIn purged everybody in it: {refill}, and ask again when it is READY"
+    if row.status == Status.FAILED:
+        taken = "take its list" if row.takes_lists else "build it"
+        return f"LinkedIn could not {taken}: {anew}, and ask again when it is READY"
+    if row.status == Status.ERROR:
+        return f"LinkedIn failed on it: {anew}, or ask LinkedIn's support, with its id {row.dmp_id}"
+    return None
 
 
 def member_of(settings: Settings, key: str | None = None) -> Member:

@@ -22,7 +22,7 @@ from syncd.domain.settlement import NEWBORN
 from syncd.linkedin import segments as dmp
 from syncd.linkedin.caller import Caller
 from syncd.linkedin.segments import DmpSegment
-from syncd.store import ledger, looks, segments
+from syncd.store import insights, ledger, looks, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
 
@@ -119,10 +119,13 @@ class Tracker:
         self, connection: AsyncConnection, segment: Segment, one: DmpSegment, in_ledger: int
     ) -> list[Event]:
         """Parks a segment that LinkedIn emptied, unless something that does not pass by itself holds it already; where
-        policy says so, its ledger goes out again.
+        policy says so, its ledger goes out again. What LinkedIn told of those who were in it is forgotten.
         """
         purge = _purge(segment, one, in_ledger)
-        if purge is None or (segment.parked is not None and segment.parked not in TRIED_AGAIN):
+        if purge is None:
+            return []
+        await insights.forget(connection, segment.id)
+        if segment.parked is not None and segment.parked not in TRIED_AGAIN:
             return []
         reason, words = purge
         changed = await segments.park(connection, segment.id, reason, words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,3 +28,8 @@ async def keep(connection: AsyncConnection, segment_id: int, question: str, answ
     made = made.on_conflict_do_update(index_elements=["segment_id", "question"], set_={"answer": answer, "at": now()})
     await connection.execute(made)
     return float((await connection.execute(select(epoch(now())))).scalar_one())
+
+
+async def forget(connection: AsyncConnection, segment_id: int) -> None:
+    """Drops what was said of an audience that LinkedIn purged."""
+    await connection.execute(delete(insights).where(insights.c.segment_id == segment_id))

@@ -160,6 +160,19 @@ class Rig:
         await self.wait_until(lambda: bool(process.events("ready")), "the daemon is ready", process)
         return process
 
+    async def command(self, *arguments: str, code: int = 0) -> str:
+        """What a command of `syncd` prints."""
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "syncd", *arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **self.environment()},
+            cwd=self.directory,
+        )
+        out, err = await child.communicate()
+        assert child.returncode == code, err.decode()
+        return out.decode()
+
     async def commit(self, segment: str, rows: Iterable[tuple[str, Mapping[str, object], str | None]]) -> int:
         """One CRM transaction of (action, payload, subject) rows."""
         values = [

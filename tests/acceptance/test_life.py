@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,18 +44,9 @@ class Story:
     rig: Rig
     daemon: Process
 
-    async def cli(self, *arguments: str, code: int = 0) -> Any:
+    async def cli(self, *arguments: str) -> Any:
         """What a command says as JSON."""
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "syncd", *arguments, "--json"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**self.rig.environment()},
-            cwd=self.rig.directory,
-        )
-        out, err = await child.communicate()
-        assert child.returncode == code, err.decode()
-        return json.loads(out)
+        return json.loads(await self.rig.command(*arguments, "--json"))
 
     async def becomes(self, status: str, speed: float = HOURS) -> Life:
         """Lets time run until LinkedIn's status is known to the daemon; what operators are then told of the segment."""
@@ -183,10 +173,21 @@ async def _is_updated(story: Story, before: int) -> int:
     assert updating.counts[2:] == (before, PEOPLE + MORE)
     assert (updating.topics, updating.follows()) == (["update_pending"], ("READY", timedelta(hours=24), False))
     ready = await story.becomes("READY", HALF_DAYS)
-    audience = ready.counts[2]
+    inputs, matched, audience, in_ledger = ready.counts
+    assert inputs is not None
+    assert matched is not None
     assert audience is not None
+    assert MORE <= inputs <= PEOPLE + MORE
+    assert 0 < matched < inputs
     assert before < audience < before + MORE
+    assert in_ledger == PEOPLE + MORE
+    assert (ready.topics, ready.follows()) == (["archives"], ("ARCHIVED", timedelta(days=30), True))
     assert ready.moves == ["BUILDING", "READY", "UPDATING", "READY"]
+    told = await story.metrics()
+    assert told["syncd_segment_audience_size{segment=people}"] == audience
+    assert told["syncd_segment_matched_count{segment=people}"] == matched
+    assert told["syncd_segment_input_count{segment=people}"] == inputs
+    assert told["syncd_segment_transitions_total{from=UPDATING,segment=people,to=READY}"] == 1
     return audience
 
 
@@ -194,7 +195,11 @@ async def _is_forgotten(story: Story, audience: int) -> None:
     """No campaign uses it: archived, then purged."""
     archived = await story.becomes("ARCHIVED", DAYS)
     assert (archived.topics, archived.follows()) == (["expires"], ("EXPIRED", timedelta(days=60), True))
-    assert archived.counts[2:] == (audience, PEOPLE + MORE)
+    assert archived.counts == (0, 0, audience, PEOPLE + MORE), "it counts what was sent in the last week"
+    told = await story.metrics()
+    assert told["syncd_segment_transitions_total{from=READY,segment=people,to=ARCHIVED}"] == 1
+    assert told["syncd_segment_audience_size{segment=people}"] == audience
+    assert told["syncd_segment_input_count{segment=people}"] == 0
     expired = await story.becomes("EXPIRED", DAYS)
     assert (expired.topics, expired.shown["segment"]["next"]) == (["expired"], None)
     assert expired.shown["segment"]["parked"] == "expired"
@@ -210,7 +215,10 @@ async def _is_filled_again(story: Story, audience: int) -> None:
     """From the ledger, without the CRM."""
     await story.cli("resync", "people", "--mode", "replay", "--reason", "LinkedIn expired it")
     building = await story.becomes("BUILDING")
-    assert building.topics == ["first_match"]
+    assert building.counts[1:] == (None, None, PEOPLE + MORE)
+    assert (building.topics, building.follows()) == (["first_match"], ("READY", timedelta(hours=48), False))
+    told = await story.metrics()
+    assert told["syncd_segment_transitions_total{from=EXPIRED,segment=people,to=BUILDING}"] == 1
     await story.rig.wait_until(story.rig.is_quiet, "everything is sent again", story.daemon)
     ready = await story.becomes("READY", HALF_DAYS)
     assert ready.counts[2:] == (audience, PEOPLE + MORE)
@@ -223,6 +231,7 @@ async def _is_filled_again(story: Story, audience: int) -> None:
     assert [move["after"] for move in reversed(printed["transitions"])] == ready.moves
     told = await story.metrics()
     assert told["syncd_segment_audience_size{segment=people}"] == audience
+    assert told["syncd_segment_transitions_total{from=BUILDING,segment=people,to=READY}"] == 2
     assert "syncd_segment_parked{reason=expired,segment=people}" not in told
     assert "syncd_segment_undocumented_transitions_total{segment=people}" not in told
     assert told[f"syncd_account_segments{{account={ACCOUNT},member=ads}}"] == 1

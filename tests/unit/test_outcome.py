@@ -30,6 +30,7 @@ from syncd.domain.outcome import (
     Unclear,
     element_fate,
     meaning,
+    meaning_of_call,
 )
 
 MEMBER_DAY = "Resource level throttle APPLICATION_AND_MEMBER DAY limit for calls to this resource is reached"
@@ -127,6 +128,15 @@ def _throttled(scope: Scope, words: str, after: float | None = None) -> Throttle
 )
 def test_every_answer_of_the_table_means_what_the_table_says(answer: Answer, expected: Failure) -> None:
     assert meaning(answer) == expected
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_what_was_asked_for_is_refused_whatever_the_words_but_a_stream_to_the_segment_is_not_halved(
+    status: int,
+) -> None:
+    answer = Answer(status, "DMP segment 1 is in state EXPIRED", "FAILED_VALIDATION_CONDITION", uuid="u")
+    assert meaning_of_call(answer) == InvalidRequest(status, answer.words, uuid="u")
+    assert meaning(answer) == Misconfigured(answer.words, "u")
 
 
 @given(st.integers(300, 999), st.text(max_size=30), st.text(max_size=10))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil, log2
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -332,6 +333,33 @@ def test_an_answer_about_the_call_leaves_the_batch_as_it_was(
     assert [(list(part.indexes), part.failures, part.not_before, part.isolating) for part in journey.parts] == before
     assert (journey.held, bytes(journey.states), journey.refusals) == (held, states, refusals)
     assert drive.journey.attempts == 4
+
+
+WITH_SUPPORT_ID: list[Outcome] = [
+    Delivered((), "u"),
+    Delivered((Refusal(0, Fate.REFUSED, 400, "no"),), "u"),
+    Throttled(Scope.MINUTE, None, "429", "u"),
+    TokenRefused("401", "u"),
+    NotAllowed("403", "u"),
+    NotThere("404", "u"),
+    Conflict("409", "u"),
+    Refused(400, "400", uuid="u"),
+    Refused(413, "413", too_large=True, uuid="u"),
+    Misconfigured("400 VERSION_MISSING", "u"),
+    Sunset("426", "u"),
+    Unclear("500", lingering=False, uuid="u"),
+]
+
+
+def test_the_support_id_is_tried_for_every_outcome_there_is() -> None:
+    assert {type(outcome) for outcome in WITH_SUPPORT_ID} == set(get_args(Outcome))
+
+
+@pytest.mark.parametrize("outcome", WITH_SUPPORT_ID, ids=lambda outcome: type(outcome).__name__)
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_support_id_stays_with_the_batch_whatever_the_answer_was(outcome: Outcome, count: int) -> None:
+    journey = begin(count)
+    assert decide(journey, journey.parts[0], outcome, circumstances()).uuid == "u"
 
 
 def test_a_missing_segment_is_believed_only_when_it_is_no_newborn() -> None:

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import update
 
 from syncd.domain.events import AccountCrowded, AccountSeen, SegmentParked, SegmentResumed, StatusChanged, StatusSeen
+from syncd.domain.segment import SegmentParking
 from syncd.operations.segments import shown
 from syncd.reconcile import track
 from syncd.reconcile.track import Tracker
-from syncd.store import looks
+from syncd.store import insights, looks, segments
 from syncd.store.looks import KEPT
 from syncd.store.tables import later
 from syncd.store.tables import looks as table
@@ -123,3 +124,21 @@ async def test_history_is_kept_for_half_a_year(stage: Stage, tracker: Tracker) -
     await stage.control(f"segments/{dmp_id}", {"status": "READY"}, "PATCH")
     await look(stage, tracker)
     assert await history(stage) == [("READY", 0)]
+
+
+@pytest.mark.parametrize("parked", [None, SegmentParking.FOREIGN])
+async def test_what_was_told_of_an_audience_is_forgotten_with_its_purge_and_not_before(
+    stage: Stage, tracker: Tracker, parked: SegmentParking | None
+) -> None:
+    dmp_id = await stage.bind()
+    segment, _ = await stage.segment()
+    async with stage.database.begin() as connection:
+        await insights.keep(connection, segment.id, "who", "engineers")
+        if parked is not None:
+            await segments.park(connection, segment.id, parked, "held for another reason")
+    for status, is_kept in (("READY", True), ("ARCHIVED", True), ("EXPIRED", False)):
+        await stage.control(f"segments/{dmp_id}", {"status": status}, "PATCH")
+        await look(stage, tracker)
+        async with stage.database.read() as connection:
+            known = await insights.cached(connection, segment.id, "who", 3_600.0)
+        assert (known is not None) is is_kept, status
