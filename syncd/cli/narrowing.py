@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,5 +27,15 @@ def facet_options(command: F) -> F:
 def svg_option(command: F) -> F:
     """`--svg FILE`."""
     return click.option(
-        "--svg", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Draw the chart into this file."
+        "--svg",
+        type=click.Path(dir_okay=False, writable=True, path_type=Path),
+        callback=_placed,
+        help="Draw the chart into this file.",
     )(command)
+
+
+def _placed(context: click.Context, option: click.Parameter, file: Path | None) -> Path | None:
+    """Looks at the folder before LinkedIn is asked: calls are not spent on a picture that has no place."""
+    if file is not None and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
+        raise click.BadParameter(f"{file.parent} is no folder that can be written to", context, option)
+    return file

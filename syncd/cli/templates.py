@@ -17,7 +17,7 @@ from syncd.domain.template import Change, Draft
 from syncd.errors import Rejected
 from syncd.linkedin.templates import SortField, SortOrder
 from syncd.operations import targets
-from syncd.operations.templates import TemplateReport, Templates
+from syncd.operations.templates import Saved, TemplateReport, Templates
 from syncd.store.engine import Database
 
 _ACCOUNT_HELP: Final = "urn:li:sponsoredAccount:…; default: the only one of the configuration."
@@ -101,16 +101,13 @@ def create(
 ) -> None:
     """Save a template: of a segment, of facets, or of both."""
 
-    async def work(database: Database) -> str:
+    async def work(database: Database) -> Saved:
         urn, criteria = await _meant(shell, database, segment, account, include, exclude)
         draft = Draft(account=urn, name=name, description=description, criteria=criteria)
         return await _of(shell, database).create(draft)
 
     made = shell.ask(work)
-    if as_json:
-        as_program({"id": made})
-        return
-    click.echo(f"template {made} is saved: `syncd templates show {made}`")
+    _show_saved(made, f"template {made.id} is saved: `syncd templates show {made.id}`", as_json=as_json)
 
 
 @templates.command()
@@ -119,6 +116,7 @@ def create(
 @click.option("--description", help="Another description, at most 500 characters.")
 @click.option("--segment", metavar="KEY", help="A segment it targets from now on, with --include and --exclude.")
 @facet_options
+@json_option
 @click.pass_obj
 def update(
     shell: Shell,
@@ -129,20 +127,20 @@ def update(
     segment: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Change a template's name, its description, or all it targets."""
 
-    async def work(database: Database) -> None:
+    async def work(database: Database) -> Saved:
         criteria = None
         if segment is not None:
             _, criteria = await _meant(shell, database, segment, None, include, exclude)
         elif include or exclude:
             criteria = targeting(None, targets.facets(include), targets.facets(exclude))
         change = Change(name=name, description=description, criteria=criteria)
-        await _of(shell, database).update(template, change)
+        return await _of(shell, database).update(template, change)
 
-    shell.ask(work)
-    click.echo(f"template {template} is changed")
+    _show_saved(shell.ask(work), f"template {template} is changed", as_json=as_json)
 
 
 @templates.command()
@@ -158,6 +156,15 @@ def delete(shell: Shell, *, template: tuple[str, ...], yes: bool, as_json: bool)
         click.confirm(f"Delete {', '.join(template)}?", abort=True)
     done = shell.ask(lambda database: _of(shell, database).delete(template))
     show_deleted("template", done, as_json=as_json)
+
+
+def _show_saved(saved: Saved, words: str, *, as_json: bool) -> None:
+    """What was saved, under the notices that targeting is edited with."""
+    if as_json:
+        as_program(saved)
+        return
+    click.echo(words)
+    notices.show(saved.notices)
 
 
 def _of(shell: Shell, database: Database) -> Templates:

@@ -34,6 +34,9 @@ def upload(
 ) -> None:
     """Upload a list of 300 to 300,000 contacts or companies; it replaces the list a segment had before.
 
+    Rows are counted, and those that are repeated count once towards the 300; two rows of one e-mail with different
+    names are two.
+
     FILE is a CSV in UTF-8 with some columns of one of LinkedIn's templates: email, firstname, lastname, jobtitle,
     employeecompany, country, googleaid; or companyname, companywebsite, companyemaildomain, linkedincompanypageurl,
     stocksymbol, industry, city, state, companycountry, zipcode. E-mails may be plain or SHA-256; only hashes leave
@@ -46,9 +49,10 @@ def upload(
         return
     skipped = sum(report.skipped.values())
     left_out = f", {skipped:,} rows were left out" if skipped else ""
+    repeated = f", {report.repeated:,} of them repeated" if report.repeated else ""
     made = "a new segment" if report.new else "the segment"
     click.echo(
-        f"{report.rows:,} rows are uploaded{left_out}; {made} {report.segment} (LinkedIn's {report.dmp_id}) "
+        f"{report.rows:,} rows are uploaded{repeated}{left_out}; {made} {report.segment} (LinkedIn's {report.dmp_id}) "
         "is being matched, which takes up to 48 h: `syncd segments show " + report.segment + "`"
     )
 

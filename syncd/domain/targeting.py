@@ -33,6 +33,14 @@ FACETS: Final = frozenset(
     }
 )
 """Facets that may be given by their short name; any other needs its whole URN, so that a slip is not a call."""
+_KINDS: Final = {
+    "jobFunctions": "function",
+    "skills": "skill",
+    "interests": "interest",
+    "interfaceLocales": "locale",
+    _SENIORITIES: "seniority",
+}
+"""What the entities of a facet are, where the references show them and they are of one kind: places have several."""
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 _ENTITY: Final = re.compile(r"urn:li:[A-Za-z]+:(?:\([^\s()]{1,200}\)|[^\s,()]{1,200})")
@@ -116,6 +124,8 @@ def misuses(criteria: Criteria) -> Iterator[str]:
             for urn in urns:
                 if not _ENTITY.fullmatch(urn):
                     yield f"{urn!r} is no entity of facet {name}: give a URN, `syncd entities` finds them"
+                elif name in _KINDS and urn.split(":")[2] != _KINDS[name]:
+                    yield f"{urn!r} is no entity of facet {name}: those are urn:li:{_KINDS[name]}:…"
     places = {
         name: {number for number, clause in enumerate(criteria.include) if name in clause}
         for name in (_TITLES, _SENIORITIES)

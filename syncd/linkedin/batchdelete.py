@@ -32,8 +32,10 @@ class _Answered(msgspec.Struct):
 
 
 async def delete(transport: Transport, *, token: str, path: str, ids: Collection[str]) -> Deletions | Failure:
-    """Deletes `ids` under `path`; so many that their query is too long go as the body of a POST."""
-    query = f"ids=List({','.join(quote(one, safe='') for one in ids)})"
+    """Deletes `ids` under `path`, each asked for once: LinkedIn would delete the first of two alike and not find the
+    second. So many that their query is too long go as the body of a POST.
+    """
+    query = f"ids=List({','.join(quote(one, safe='') for one in dict.fromkeys(ids))})"
     answer = await transport.call("DELETE", path, token=token, query=query)
     found = decoded(answer, _Answered)
     if not isinstance(found, _Answered):

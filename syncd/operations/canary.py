@@ -43,7 +43,7 @@ async def tried(
     newer = settings.model_copy(update={"linkedin": linkedin})
     now = await _read(settings, member, segment.dmp_id, database, clock)
     then = await _read(newer, member, segment.dmp_id, database, clock)
-    return [_served(version), *_compared(f"version {version}", now, then)]
+    return [_served(version, then), *_compared(f"version {version}", now, then)]
 
 
 async def _chosen(database: Database, key: str | None) -> reports.Bound:
@@ -70,10 +70,14 @@ async def _segment(caller: Caller, dmp_id: int) -> object:
     return await caller.ask(lambda transport, token: dmp.get(transport, token=token, dmp_id=dmp_id))
 
 
-def _served(version: str) -> Point:
+def _served(version: str, then: tuple[object, object]) -> Point:
+    """How long the calendar gives it; what LinkedIn itself answers in it goes before the calendar."""
+    name = f"version {version}: life"
+    if any(isinstance(one, Sunset) for one in then):
+        return Point(name=name, ok=False, evidence="LinkedIn does not serve it today")
     left = days_served(version, time.time())
     said = f"served until about {moment(sunset(version)):%Y-%m-%d}, {left:.0f} days"
-    return Point(name=f"version {version}: life", ok=left > 0, evidence=said)
+    return Point(name=name, ok=left > 0, evidence=said)
 
 
 def _compared(name: str, now: tuple[object, object], then: tuple[object, object]) -> Iterator[Point]:

@@ -25,10 +25,11 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFile:
-    """A list ready to be uploaded; `skipped` rows cannot be sent, by reason."""
+    """A list ready to be uploaded; `repeated` of its rows stand in it before, `skipped` ones cannot be sent, by reason."""
 
     kind: Kind
     rows: int
+    repeated: int
     skipped: dict[str, int]
     body: bytes
 
@@ -39,7 +40,7 @@ def read(file: IO[bytes], path: Path, *, allow_names_only: bool, skip_rejects: b
     try:
         rows = csv_rows(text, path, ",")
         kind, header = _header(rows, path)
-        body, taken, rejects = _hashed(
+        body, taken, distinct, rejects = _hashed(
             _named(rows, header, path), kind, header, allow_names_only, lambda: progress(file.tell())
         )
     finally:
@@ -48,11 +49,13 @@ def read(file: IO[bytes], path: Path, *, allow_names_only: bool, skip_rejects: b
         raise Rejected(f"{path}: has more than {MOST_ROWS:,} rows, the most a list may have: split it")
     if rejects.found and not skip_rejects:
         raise Rejected(f"{path}: {rejects.told(taken)}")
-    if taken < FEWEST_ROWS:
-        raise Rejected(f"{path}: has {taken:,} rows that can be sent; a list needs {FEWEST_ROWS}")
+    repeated = taken - distinct
+    if distinct < FEWEST_ROWS:
+        less = f", {repeated:,} of them repeated" if repeated else ""
+        raise Rejected(f"{path}: has {taken:,} rows that can be sent{less}; a list needs {FEWEST_ROWS} different ones")
     if len(body) > MOST_BYTES:
         raise Rejected(f"{path}: comes to {len(body) / 1_048_576:.1f} MB once hashed; a list may have 20 MB: split it")
-    return ListFile(kind=kind, rows=taken, skipped=dict(rejects.reasons), body=body)
+    return ListFile(kind=kind, rows=taken, repeated=repeated, skipped=dict(rejects.reasons), body=body)
 
 
 def _header(rows: Iterator[tuple[int, list[str]]], path: Path) -> tuple[Kind, list[str]]:
@@ -71,13 +74,16 @@ def _hashed(
     header: list[str],
     allow_names_only: bool,
     progress: Callable[[], None],
-) -> tuple[bytes, int, _Rejects]:
-    """The file as it is uploaded, in the order of the template; it ends at the first row that is too many."""
+) -> tuple[bytes, int, int, _Rejects]:
+    """The file as it is uploaded, in the order of the template, with how many rows it has and how many different ones;
+    it ends at the first row that is too many.
+    """
     columns = [column for column in TEMPLATES[kind] if column in header]
     written = io.StringIO(newline="")
     out = csv.writer(written, lineterminator="\n")
     out.writerow(columns)
     taken, rejects = 0, _Rejects()
+    different: set[int] = set()  # hashes of rows, for 300,000 rows are many megabytes
     for line, cells in rows:
         row = listed(kind, cells, allow_names_only=allow_names_only)
         if isinstance(row, Invalid):
@@ -88,8 +94,10 @@ def _hashed(
             break
         if taken % _TOLD_EVERY == 0:
             progress()
-        out.writerow([row.get(column, "") for column in columns])
-    return written.getvalue().encode(), taken, rejects
+        sent = tuple(row.get(column, "") for column in columns)
+        different.add(hash(sent))
+        out.writerow(sent)
+    return written.getvalue().encode(), taken, len(different), rejects
 
 
 def _named(

@@ -46,6 +46,14 @@ class TemplateList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What was made or changed: whoever edits targeting is told the notices too."""
+
+    notices: tuple[Notice, ...]
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Templates:
     """The templates one member can see. Every method is one operation."""
 
@@ -74,17 +82,17 @@ class Templates:
             raise told(found)
         return TemplateList(notices=TARGETING, templates=[_report(found)])
 
-    async def create(self, draft: Draft) -> str:
-        """The new one's id."""
+    async def create(self, draft: Draft) -> Saved:
+        """The new one."""
         refuse(misdrawn(draft))
         _, member = account_of(self.settings, draft.account)
         async with voices.speaking(self.settings, member, self.database, self.clock) as caller:
             made = await caller.ask(lambda transport, token: templates.create(transport, token=token, draft=draft))
         if not isinstance(made, str):
             raise told(made)
-        return made
+        return Saved(notices=TARGETING, id=made)
 
-    async def update(self, template: str, change: Change) -> None:
+    async def update(self, template: str, change: Change) -> Saved:
         refuse(misdrawn(change))
         async with self._voice(template) as caller:
             failure = await caller.ask(
@@ -92,6 +100,7 @@ class Templates:
             )
         if failure is not None:
             raise told(failure)
+        return Saved(notices=TARGETING, id=template)
 
     async def delete(self, ids: tuple[str, ...]) -> Deleted:
         """One by itself, several in one call that says of each what became of it."""

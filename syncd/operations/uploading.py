@@ -34,13 +34,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadReport:
-    """What was uploaded; `new` says that the segment was made for it. `skipped`: rows left out, by reason."""
+    """What was uploaded; `new` says that the segment was made for it. `repeated`: rows that stand in the
+    list before, once hashed; `skipped`: rows left out, by reason.
+    """
 
     segment: str
     kind: Kind
     dmp_id: int
     new: bool
     rows: int
+    repeated: int
     skipped: dict[str, int]
     media: str
 
@@ -83,6 +86,7 @@ async def upload(
         dmp_id=done.dmp_id,
         new=done.is_new,
         rows=taken.rows,
+        repeated=taken.repeated,
         skipped=taken.skipped,
         media=done.media,
     )

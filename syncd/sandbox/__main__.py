@@ -13,7 +13,7 @@ from types import NoneType
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from .app import serve
-from .options import SandboxOptions, parse_clock, parse_member, parse_share, parse_version
+from .options import SandboxOptions, parse_account, parse_clock, parse_member, parse_port, parse_share, parse_version
 
 DESCRIPTION = """A LinkedIn of your own, to try clients on. It sends nothing anywhere and forgets everything when it stops.
 Most options can be changed while it runs, under /_sandbox/options."""
@@ -22,6 +22,8 @@ READERS = {
     "clock_factor": parse_clock,
     "members": parse_member,
     "active_versions": parse_version,
+    "accounts": parse_account,
+    "test_accounts": parse_account,
     "match_rate": parse_share,
     "opt_out_rate": parse_share,
 }
@@ -37,7 +39,9 @@ class OneLineParser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="syncd sandbox", description=DESCRIPTION)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8900, help="0 picks a free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_reader(parse_port), default=8900, help="0 picks a free one (default: %(default)s)"
+    )
     hints = get_type_hints(SandboxOptions)
     for option in fields(SandboxOptions):
         _add(parser, option, hints[option.name])

@@ -4,12 +4,14 @@ The control API replaces the value as a whole while the sandbox runs, so nothing
 line is made from it: a field's name, type, choices and help are the option's.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from .versions import lifetime
 
 DAY = 86_400
+MOST_PORT = 65_535
 
 SCOPES = "r_ads rw_ads rw_dmp_segments"
 
@@ -97,6 +99,20 @@ def parse_version(text: str) -> str:
     if lifetime(text) is None:
         raise ValueError(f"not YYYYMM: {text!r}")
     return text
+
+
+def parse_account(text: str) -> str:
+    """Read the URN of an ad account; ValueError when it is not that."""
+    if not re.fullmatch(r"urn:li:sponsoredAccount:[0-9]+", text):
+        raise ValueError(f"not urn:li:sponsoredAccount:123456: {text!r}")
+    return text
+
+
+def parse_port(text: str) -> int:
+    """Read a number from 0 to 65535."""
+    if not (text.isascii() and text.isdigit() and int(text) <= MOST_PORT):
+        raise ValueError(f"not a port, 0 to {MOST_PORT}: {text!r}")
+    return int(text)
 
 
 def parse_share(text: str) -> float:

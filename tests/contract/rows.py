@@ -1,6 +1,7 @@
 """Which row of which reference is covered by which test: the index of the contract.
 
-A row is told in a few words of ours. `test_rows` holds that every test named here exists and that no row of the tables
+An error has a test on either side: of the sandbox that answers it, and of the client that must understand it. A row is
+told in a few words of ours. `test_rows` holds that every test named here exists and that no row of the tables
 in `data/` is missing.
 """
 
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 CONTRACT = "tests/contract/"
 SANDBOX = "tests/component/sandbox/"
+CLIENT = "tests/component/linkedin/"
 
 
 class Row(NamedTuple):
@@ -19,6 +21,14 @@ class Row(NamedTuple):
 
 
 ERRORS = f"{CONTRACT}test_errors.py::test_an_error_has_the_status_the_code_and_the_words_of_its_row"
+PLANNED = f"{CLIENT}test_planning.py::"
+EMPTY_TOKEN = f"{PLANNED}test_a_token_that_linkedin_calls_empty_or_expired_is_refused"
+NO_PRODUCT = f"{PLANNED}test_an_application_without_the_product_is_told_so"
+NO_ROLE = f"{PLANNED}test_an_account_the_member_has_no_role_in_is_refused"
+BAD_CRITERIA = f"{PLANNED}test_criteria_that_linkedin_does_not_take_are_invalid_whatever_the_status"
+FAILING = f"{PLANNED}test_a_server_that_fails_is_unclear_and_says_so"
+LEFT_OUT = f"{PLANNED}test_a_parameter_left_out_is_named"
+NOT_THERE = f"{PLANNED}test_templates_that_are_not_there_say_what_they_cannot_be"
 INSIGHTS = f"{SANDBOX}test_insights.py::"
 WRONG_INSIGHTS = f"{INSIGHTS}test_what_is_wrong_is_refused_with_either_status"
 PLANNING = f"{SANDBOX}test_planning.py::"
@@ -34,11 +44,11 @@ SAMPLES = f"{CONTRACT}test_samples.py::"
 OPENAPI = f"{CONTRACT}test_openapi.py::test_every_answer_keeps_the_document"
 
 ROWS = (
-    Row("000", "401 EMPTY_ACCESS_TOKEN", (ERRORS,)),
-    Row("000", "403 ACCESS_DENIED", (ERRORS, f"{INSIGHTS}test_who_may_ask")),
-    Row("000", "403 USER_NOT_AUTHORIZED", (ERRORS, f"{INSIGHTS}test_who_may_ask")),
-    Row("000", "422 FAILED_VALIDATION_CONDITION", (ERRORS, WRONG_INSIGHTS)),
-    Row("000", "500 INTERNAL_SERVER_ERROR", (ERRORS,)),
+    Row("000", "401 EMPTY_ACCESS_TOKEN", (ERRORS, EMPTY_TOKEN)),
+    Row("000", "403 ACCESS_DENIED", (ERRORS, f"{INSIGHTS}test_who_may_ask", NO_PRODUCT)),
+    Row("000", "403 USER_NOT_AUTHORIZED", (ERRORS, f"{INSIGHTS}test_who_may_ask", NO_ROLE)),
+    Row("000", "422 FAILED_VALIDATION_CONDITION", (ERRORS, WRONG_INSIGHTS, BAD_CRITERIA)),
+    Row("000", "500 INTERNAL_SERVER_ERROR", (ERRORS, FAILING)),
     Row(
         "000",
         "sample request and response",
@@ -76,8 +86,15 @@ ROWS = (
     Row("001", "insights example", (f"{SAMPLES}test_the_interests_of_finance_in_001_come_in_its_order", OPENAPI)),
     Row("001", "insights 400", (WRONG_INSIGHTS,)),
     Row("001", "insights 401", (f"{CONTRACT}test_rows.py::test_every_operation_of_001_needs_a_token",)),
-    Row("001", "insights 403", (f"{INSIGHTS}test_who_may_ask",)),
-    Row("001", "requestMetaData optional", (f"{INSIGHTS}test_metadata_may_be_left_away_where_001_is_played",)),
+    Row("001", "insights 403", (f"{INSIGHTS}test_who_may_ask", NO_PRODUCT, NO_ROLE)),
+    Row(
+        "001",
+        "requestMetaData optional",
+        (
+            f"{INSIGHTS}test_metadata_may_be_left_away_where_001_is_played",
+            f"{PLANNED}test_insights_name_their_account_where_it_need_not_be_named",
+        ),
+    ),
     Row("002", "transitions 1 to 10", (STATES,)),
     Row("002", "an empty segment is READY after 48 h", (f"{LIFE}test_an_empty_segment_is_ready_after_48_hours",)),
     Row(
@@ -156,11 +173,11 @@ ROWS = (
     Row("002", "500 and 200 a minute", (f"{CONTRACT}test_segments.py::test_the_limits_are_those_of_the_reference",)),
     Row("002", "three bodies of 429", (f"{CONTRACT}test_errors.py::test_the_three_throttles_of_002_have_its_bodies",)),
     Row("002", "opted-out members are no audience", (f"{LIFE}test_match_rate_and_opt_outs_are_those_of_the_options",)),
-    Row("003", "400 Parameter 'account' is required", (ERRORS,)),
-    Row("003", "400 Parameter 'sortField' is required", (ERRORS,)),
-    Row("003", "404 Cannot find entity to update", (ERRORS,)),
-    Row("003", "404 Key not found: 000", (ERRORS,)),
-    Row("003", "422 account::CreateOnly", (ERRORS,)),
+    Row("003", "400 Parameter 'account' is required", (ERRORS, LEFT_OUT)),
+    Row("003", "400 Parameter 'sortField' is required", (ERRORS, LEFT_OUT)),
+    Row("003", "404 Cannot find entity to update", (ERRORS, NOT_THERE)),
+    Row("003", "404 Key not found: 000", (ERRORS, NOT_THERE)),
+    Row("003", "422 account::CreateOnly", (ERRORS, f"{PLANNED}test_the_account_of_a_template_is_set_once")),
     Row(
         "003",
         "create, get, update, delete",
@@ -180,12 +197,21 @@ ROWS = (
         "name 100, description 500, required fields",
         (f"{TEMPLATES}test_a_template_has_bounds", f"{TEMPLATES}test_a_patch_has_bounds"),
     ),
-    Row("003", "scopes and roles", (f"{TEMPLATES}test_reading_needs_a_role_and_an_ads_scope_writing_more",)),
-    Row("004", "401 EMPTY_ACCESS_TOKEN", (ERRORS,)),
-    Row("004", "403 ACCESS_DENIED", (ERRORS, f"{PLANNING}test_who_may_ask")),
-    Row("004", "403 USER_NOT_AUTHORIZED", (ERRORS, f"{PLANNING}test_who_may_ask")),
-    Row("004", "422 FAILED_VALIDATION_CONDITION", (ERRORS, WRONG_PLAN)),
-    Row("004", "500 INTERNAL_SERVER_ERROR", (ERRORS,)),
+    Row(
+        "003",
+        "scopes and roles",
+        (
+            f"{TEMPLATES}test_reading_needs_a_role_and_an_ads_scope_writing_more",
+            f"{PLANNED}test_a_viewer_may_look_and_not_write",
+            f"{PLANNED}test_a_token_without_the_scope_to_write_may_read_templates_only",
+            NO_ROLE,
+        ),
+    ),
+    Row("004", "401 EMPTY_ACCESS_TOKEN", (ERRORS, EMPTY_TOKEN)),
+    Row("004", "403 ACCESS_DENIED", (ERRORS, f"{PLANNING}test_who_may_ask", NO_PRODUCT)),
+    Row("004", "403 USER_NOT_AUTHORIZED", (ERRORS, f"{PLANNING}test_who_may_ask", NO_ROLE)),
+    Row("004", "422 FAILED_VALIDATION_CONDITION", (ERRORS, WRONG_PLAN, BAD_CRITERIA)),
+    Row("004", "500 INTERNAL_SERVER_ERROR", (ERRORS, FAILING)),
     Row("004", "sample request and response", (f"{SAMPLES}test_the_forecast_of_004_is_answered_in_its_shape",)),
     Row("004", "any role from VIEWER up", (f"{PLANNING}test_who_may_ask",)),
     Row("004", "USD only", (WRONG_PLAN,)),

@@ -7,7 +7,7 @@ import pytest
 
 from tests.component.sandbox.driver import Sandbox
 from tests.contract.reading import retyped
-from tests.contract.rows import ROWS
+from tests.contract.rows import CLIENT, ROWS
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,12 +22,12 @@ def test_every_test_that_the_index_names_exists() -> None:
     assert missing == []
 
 
-def test_every_error_of_the_tables_has_a_row() -> None:
-    indexed = {(row.reference, row.row) for row in ROWS}
+def test_every_error_of_the_tables_is_answered_by_the_sandbox_and_understood_by_the_client() -> None:
+    indexed = {(row.reference, row.row): row.tests for row in ROWS}
     for error in retyped("errors"):
         told = error["code"] or error["message"]
-        wanted = f"{error['status']} {told.partition(' field')[0]}"
-        assert (error["reference"], wanted) in indexed
+        tests = indexed[error["reference"], f"{error['status']} {told.partition(' field')[0]}"]
+        assert {test.startswith(CLIENT) for test in tests} == {False, True}, tests
 
 
 def test_no_row_stands_twice() -> None:

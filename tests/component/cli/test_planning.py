@@ -200,10 +200,33 @@ def test_templates_are_saved_listed_shown_changed_and_deleted(cli: Cli, synced: 
     assert re.search(r"^and +locations: urn:li:geo:103644278$", shown.stdout, re.MULTILINE)
     assert shows(shown, NO_DISCRIMINATION)
     assert cli("templates", "delete", made).exit_code == 2
-    gone = cli("templates", "delete", made, other, "99", "--yes")
+    gone = cli("templates", "delete", made, other, made, "99", "--yes")
     assert (gone.exit_code, gone.stdout) == (1, f"template {made} is deleted\ntemplate {other} is deleted\n")
     assert "template 99 is still there: 404 Key not found" in gone.stderr
     assert "there are no templates" in cli("templates", "list").stdout
+
+
+def test_the_same_template_named_twice_is_deleted_once_and_reported_so(cli: Cli, linkedin: Linkedin) -> None:
+    made = read(cli("templates", "create", "--name", "One", "--include", US, "--account", ACCOUNT, "--json"))["id"]
+    before = linkedin.calls
+    done = read(cli("templates", "delete", made, made, "--yes", "--json"))
+    assert (done, linkedin.calls) == ({"gone": [made], "kept": {}}, before + 1)
+
+
+def test_whoever_edits_targeting_is_shown_the_notice(cli: Cli) -> None:
+    saved = cli("templates", "create", "--name", "One", "--include", US, "--account", ACCOUNT)
+    assert shows(saved, NO_DISCRIMINATION), saved.output
+    found = re.match(r"template (\d+) is saved", saved.stdout)
+    assert found is not None
+    changed = cli("templates", "update", found[1], "--include", WORLD)
+    assert (changed.stdout.startswith(f"template {found[1]} is changed\n"), shows(changed, NO_DISCRIMINATION)) == (
+        True,
+        True,
+    )
+    notice = {"text": NO_DISCRIMINATION.text, "url": NO_DISCRIMINATION.url}
+    made = read(cli("templates", "create", "--name", "Two", "--include", US, "--account", ACCOUNT, "--json"))
+    assert made["notices"] == [notice]
+    assert read(cli("templates", "update", made["id"], "--name", "New", "--json")) == made
 
 
 def test_what_linkedin_refuses_is_one_line_with_its_words_and_the_support_id(cli: Cli, synced: str) -> None:
@@ -252,6 +275,14 @@ def day(away: int) -> str:
         (("insights", "trial", "--include", "shoes=urn:li:shoe:1"), "there is no facet 'shoes'"),
         (("insights", "trial", "--include", "locations"), "is no facet with entities"),
         (("insights", "trial", "--include", "locations=germany"), "'germany' is no entity of facet locations"),
+        (
+            ("insights", "trial", "--include", "jobFunctions=urn:li:geo:1"),
+            "no entity of facet jobFunctions: those are urn:li:function:…",
+        ),
+        (("insights", "trial", "--exclude", "skills=urn:li:function:1"), "those are urn:li:skill:…"),
+        (("templates", "update", "1", "--include", "seniorities=urn:li:title:1"), "those are urn:li:seniority:…"),
+        (("insights", "trial", "--svg", "nowhere/x.svg"), "nowhere is no folder that can be written to"),
+        ((*FORECAST, "--svg", "nowhere/x.svg"), "nowhere is no folder that can be written to"),
         (("insights", "trial", "--limit", "0"), "1 to 100 groups"),
         (("insights", "trial", "--limit", "101"), "1 to 100 groups"),
         (("insights", "trial", "--by", "skills", "--in-order"), "no order of its own"),

@@ -79,7 +79,7 @@ def test_leftovers_are_deleted_in_one_call_and_ours_never(cli: Cli, linkedin: Li
     refused = cli("segments", "clean-up", str(ours), others[0], "--yes")
     assert (refused.exit_code, linkedin.calls) == (2, before)
     assert "segment new is bound to one of them" in refused.stderr
-    done = cli("segments", "clean-up", *others, "5", "--yes")
+    done = cli("segments", "clean-up", *others, *others, "5", "--yes")
     assert linkedin.calls == before + 1
     assert (done.exit_code, done.stdout) == (1, "".join(f"segment {one} is deleted\n" for one in others))
     assert "segment 5 is still there: 404" in done.stderr

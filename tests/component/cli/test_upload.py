@@ -168,6 +168,19 @@ def test_rows_that_cannot_be_sent_are_left_out_only_when_asked(cli: Cli, tmp_pat
     assert (done["rows"], done["skipped"]) == (300, {"invalid_email": 1, "no_identifier": 1})
 
 
+def test_rows_that_are_repeated_once_hashed_are_told_and_do_not_make_a_list_long_enough(
+    cli: Cli, tmp_path: Path, linkedin: Linkedin
+) -> None:
+    short = written(tmp_path, [*(f"{n}@x.de,,," for n in range(299)), " 0@X.de,,,", "1@x.de,,,"])
+    told = cli("upload", str(short), "--segment", "fair")
+    assert (told.exit_code, linkedin.calls) == (2, 0)
+    assert "has 301 rows that can be sent, 2 of them repeated; a list needs 300 different ones" in told.stderr
+    enough = written(tmp_path, [*(f"{n}@x.de,,," for n in range(300)), " 0@X.de,,,", "1@x.de,,,"])
+    done = cli("upload", str(enough), "--segment", "fair")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith("302 rows are uploaded, 2 of them repeated; a new segment fair ")
+
+
 def test_after_a_crash_between_creation_and_note_the_segment_is_taken_not_made_again(
     cli: Cli, people: Path, store_url: str, linkedin: Linkedin
 ) -> None:

@@ -4,7 +4,7 @@ every place where the references contradict themselves, played both ways.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from syncd.domain.outcome import (
     Refused,
     ServerFailed,
     TokenRefused,
+    Unclear,
 )
 from syncd.domain.targeting import Criteria, Finder, targeting
 from syncd.domain.template import Change, Draft, Template
@@ -275,28 +276,87 @@ async def test_accounts_and_the_role_in_one_of_them_are_read(client: Transport) 
 
 # The references' tables of errors, row by row.
 
+PLANNING: tuple[Callable[[Transport], Awaitable[object]], ...] = (
+    lambda client: insights.ask(client, token=TOKEN, question=QUESTION),
+    lambda client: mediaplanning.reach(client, token=TOKEN, plan=PLAN),
+    lambda client: mediaplanning.impressions(client, token=TOKEN, plan=PLAN),
+)
 
-@pytest.mark.parametrize("status", [401])
-async def test_an_empty_or_unknown_token_is_refused(client: Transport, status: int) -> None:
+
+async def test_an_unknown_token_is_refused(client: Transport) -> None:
     for answer in (
         await insights.ask(client, token="none", question=QUESTION),
         await mediaplanning.reach(client, token="none", plan=PLAN),
         await templates.get(client, token="none", template="1"),
     ):
         assert isinstance(answer, TokenRefused), answer
-        assert answer.words.startswith(str(status))
+        assert answer.words.startswith("401 INVALID_ACCESS_TOKEN")
         assert answer.uuid
+
+
+async def test_a_token_that_linkedin_calls_empty_or_expired_is_refused(client: Transport, sandbox: Sandbox) -> None:
+    body = '{"status":401,"code":"EMPTY_ACCESS_TOKEN","message":"Empty or expired oauth2 access token"}'
+    for ask in PLANNING:
+        await sandbox.fault({"kind": "status", "status": 401, "body": body})
+        answer = await ask(client)
+        assert isinstance(answer, TokenRefused), answer
+        assert answer.words == "401 EMPTY_ACCESS_TOKEN: Empty or expired oauth2 access token"
+        assert answer.uuid
+
+
+async def test_an_empty_token_is_never_sent(client: Transport, sandbox: Sandbox) -> None:
+    before = sandbox.world.journal.opened
+    assert isinstance(await insights.ask(client, token="", question=QUESTION), Unclear)
+    assert sandbox.world.journal.opened == before
 
 
 @pytest.mark.parametrize("options", [{"audience_insights": False, "media_planning": False}], indirect=True)
 async def test_an_application_without_the_product_is_told_so(client: Transport) -> None:
+    for ask in PLANNING:
+        answer = await ask(client)
+        assert isinstance(answer, NotProvisioned), answer
+        assert answer.words.startswith("403 ACCESS_DENIED"), answer
+        assert answer.uuid
+
+
+async def test_a_token_without_the_scope_to_write_may_read_templates_only(client: Transport, sandbox: Sandbox) -> None:
+    made = await templates.create(client, token=TOKEN, draft=DRAFT)
+    assert isinstance(made, str), made
+    await sandbox.control("tokens", {"do": "issue", "member": "ro", "token": "t-ro", "scope": "r_ads"})
+    assert isinstance(await templates.get(client, token="t-ro", template=made), Template)
+    for answer in (
+        await templates.create(client, token="t-ro", draft=DRAFT),
+        await templates.update(client, token="t-ro", template=made, change=Change(name="x")),
+        await templates.delete(client, token="t-ro", template=made),
+    ):
+        assert isinstance(answer, NotProvisioned), answer
+        assert answer.words.startswith("403 ACCESS_DENIED"), answer
+        assert answer.uuid
+
+
+async def test_an_account_the_member_has_no_role_in_is_refused(client: Transport, sandbox: Sandbox) -> None:
+    made = await templates.create(client, token=TOKEN, draft=DRAFT)
+    assert isinstance(made, str), made
+    await sandbox.control("tokens", {"do": "role", "member": "demo", "account": ACCOUNT, "role": None})
     for answer in (
         await insights.ask(client, token=TOKEN, question=QUESTION),
         await mediaplanning.reach(client, token=TOKEN, plan=PLAN),
+        await mediaplanning.impressions(client, token=TOKEN, plan=PLAN),
+        await templates.create(client, token=TOKEN, draft=DRAFT),
+        await templates.get(client, token=TOKEN, template=made),
+        await templates.update(client, token=TOKEN, template=made, change=Change(name="x")),
+        await templates.delete(client, token=TOKEN, template=made),
     ):
-        assert isinstance(answer, NotProvisioned), answer
-        assert "ACCESS_DENIED" in answer.words
+        assert isinstance(answer, NoRole), answer
+        assert answer.words.startswith("403 USER_NOT_AUTHORIZED"), answer
         assert answer.uuid
+
+
+@pytest.mark.parametrize("options", [{"metadata_required": False}], indirect=True)
+async def test_insights_name_their_account_where_it_need_not_be_named(client: Transport, sandbox: Sandbox) -> None:
+    assert isinstance(await insights.ask(client, token=TOKEN, question=QUESTION), Insight)
+    await sandbox.control("tokens", {"do": "role", "member": "demo", "account": ACCOUNT, "role": None})
+    assert isinstance(await insights.ask(client, token=TOKEN, question=QUESTION), NoRole)
 
 
 VIEWER: dict[str, Any] = {"members": (MemberOption("demo", TOKEN, "VIEWER"),)}
@@ -324,12 +384,13 @@ async def test_criteria_that_linkedin_does_not_take_are_invalid_whatever_the_sta
 
 
 async def test_a_server_that_fails_is_unclear_and_says_so(client: Transport, sandbox: Sandbox) -> None:
-    body = '{"status":500,"code":"INTERNAL_SERVER_ERROR","message":"Internal server error"}'
-    await sandbox.fault({"kind": "status", "status": 500, "body": body})
-    answer = await insights.ask(client, token=TOKEN, question=QUESTION)
-    assert answer == ServerFailed(
-        "500 INTERNAL_SERVER_ERROR: Internal server error", lingering=False, uuid=getattr(answer, "uuid", "")
-    )
+    body = '{"status":500,"code":"INTERNAL_SERVER_ERROR","message":"Internal server side error"}'
+    for ask in PLANNING:
+        await sandbox.fault({"kind": "status", "status": 500, "body": body})
+        answer = await ask(client)
+        assert answer == ServerFailed(
+            "500 INTERNAL_SERVER_ERROR: Internal server side error", lingering=False, uuid=getattr(answer, "uuid", "")
+        )
 
 
 async def test_templates_that_are_not_there_say_what_they_cannot_be(client: Transport) -> None:

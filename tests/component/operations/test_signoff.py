@@ -172,10 +172,11 @@ async def test_a_newer_version_is_tried_on_one_segment_without_writing(office: O
     assert points[2].evidence == "the same as the version in use"
 
 
-async def test_a_version_that_linkedin_does_not_serve_fails(office: Office) -> None:
-    points = await canary.tried(office.database, office.settings, "202401")
+@pytest.mark.parametrize("version", ["202401", "209912"])
+async def test_a_version_that_linkedin_does_not_serve_fails(office: Office, version: str) -> None:
+    points = await canary.tried(office.database, office.settings, version)
     assert not any(point.ok for point in points)
-    assert "does not serve it" in points[1].evidence
+    assert all("does not serve it" in point.evidence for point in points)
 
 
 async def test_a_version_is_tried_only_on_a_segment_that_is_bound(office: Office, database: Database) -> None:

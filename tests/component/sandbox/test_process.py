@@ -38,12 +38,12 @@ async def test_it_says_where_it_listens_and_ends_on_sigterm() -> None:
 
 def test_the_command_line_reaches_every_option_and_changes_nothing_unsaid() -> None:
     assert read_options(build_parser().parse_args([])) == SandboxOptions()
-    words = "--clock 3600x --member ann:t1 --member vic:t2:VIEWER --account a --expired-stream refuse --latency 0.5"
+    words = "--clock 3600x --member ann:t1 --member vic:t2:VIEWER --account urn:li:sponsoredAccount:7 --expired-stream refuse --latency 0.5"
     options = read_options(build_parser().parse_args(words.split()))
     assert options == SandboxOptions(
         clock_factor=3600.0,
         members=(MemberOption("ann", "t1"), MemberOption("vic", "t2", "VIEWER")),
-        accounts=("a",),
+        accounts=("urn:li:sponsoredAccount:7",),
         expired_stream="refuse",
         latency=0.5,
     )
@@ -68,6 +68,10 @@ def test_a_clock_that_does_not_run_forward_is_refused(text: str) -> None:
         ("--member", "ann"),
         ("--active-version", "latest"),
         ("--match-rate", "70"),
+        ("--port", "99999"),
+        ("--port", "-1"),
+        ("--account", "foo"),
+        ("--test-account", "urn:li:person:1"),
         ("--expired-stream", "perhaps"),
         ("--users-per-minute", "many"),
         ("--colour", "red"),
