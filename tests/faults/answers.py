@@ -41,6 +41,10 @@ def storm(effects: Sequence[Mapping[str, Any]], *, rate: float = 0.4, rows: int 
             stage.zombies = stage.zombies or effect.get("apply") == "after" or effect["kind"] == "late"
             await stage.fault("", USERS, effect, rate=rate)
         await stage.writer(pause=0.06).run(rows)
+        for _ in range(8):  # how many requests so many rows make depends on the machine
+            if all(one["played"] for one in await stage.rig.look("faults")):
+                break
+            await stage.writer(pause=0.06).run(rows // 2)
         await asyncio.sleep(0.3)
         await stage.judge()
         await stage.end(daemon)

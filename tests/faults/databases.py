@@ -55,7 +55,7 @@ def _server(stage: Stage) -> PostgresServer:
     return stage.server
 
 
-@scenario("PostgreSQL: kill -9 of everything", "P2", quick=True, server=(), expects=["database failed"])
+@scenario("PostgreSQL: kill -9 of everything", "P2", server=(), expects=["database failed"])
 async def killed(stage: Stage) -> None:
     async def kill() -> None:
         await asyncio.to_thread(_server(stage).kill)

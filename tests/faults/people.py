@@ -7,6 +7,7 @@ import hashlib
 import random
 from collections.abc import Mapping
 
+from tests.acceptance.rig import Process
 from tests.faults.history import Change, person
 from tests.faults.normaliser import named
 from tests.faults.processes import changes
@@ -136,9 +137,19 @@ async def flapping(stage: Stage) -> None:
     await stage.end(daemon)
 
 
+async def surely_late(stage: Stage, daemon: Process) -> None:
+    """Rows that commit after younger ones were taken, whatever the dice say."""
+    held = asyncio.create_task(stage.commit("red", changes(range(5)), hold=3.0))
+    await stage.until(lambda: any(row.commit == "open" for row in stage.crm.history.rows), "the old ones have ids")
+    await stage.commit("red", changes(range(3, 20)))
+    await stage.until(lambda: stage.settled(1), "the younger ones are settled", daemon)
+    await held
+
+
 @scenario("CRM: late commits and holes", "D6", quick=True, expects=["late-commit row", "rolled-back row"])
 async def late(stage: Stage) -> None:
     daemon = await stage.daemon()
+    await surely_late(stage, daemon)
     async with asyncio.TaskGroup() as group:
         for _ in range(3):
             group.create_task(stage.writer(late=0.6, rollback=0.15, people=40, pause=0.02).run(300, largest=15))
@@ -148,6 +159,7 @@ async def late(stage: Stage) -> None:
 @scenario("CRM: a late commit under every fault of the network", "D6", "A13", "A14", expects=["late-commit row"])
 async def late_and_faulty(stage: Stage) -> None:
     daemon = await stage.daemon(proxied="sandbox database")
+    await surely_late(stage, daemon)
     users = {"resource": "users"}
     await stage.fault("", users, {"kind": "status", "status": 500}, rate=0.2)
     await stage.fault("", users, {"kind": "reset", "apply": True}, rate=0.2)
