@@ -22,6 +22,10 @@ install: .venv/.installed ## make .venv with everything locked, and syncd itself
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
+.venv/.deploy: requirements-deploy.lock .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-deploy.lock
+	@touch $@
+
 demo: install ## sandbox, daemon, console and example traffic on this machine
 	$(BIN)/syncd demo $(ARGS)
 
@@ -51,12 +55,13 @@ format: install ## rewrite the code as ruff likes it
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: ## write both lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
+lock: ## write the three lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \
 	&& $(PYTHON) -m venv "$$tools" \
 	&& "$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv \
 	&& "$$tools/bin/"$(LOCK) -o requirements.lock >/dev/null \
-	&& "$$tools/bin/"$(LOCK) --extra dev -o requirements-dev.lock >/dev/null
+	&& "$$tools/bin/"$(LOCK) --extra dev -o requirements-dev.lock >/dev/null \
+	&& "$$tools/bin/"$(LOCK) --extra dev --extra deploy -o requirements-deploy.lock >/dev/null
 
 bench: install ## measure B1 to B12; BENCH=B1,B4 picks some, BENCH=crash plays the kill at full size, ARGS=--quick proves they run
 	$(BIN)/python -m tests.benchmarks $(if $(BENCH),--only $(BENCH)) $(ARGS)

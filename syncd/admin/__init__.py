@@ -1,0 +1,1 @@
+"""What people reach over HTTP: JSON API and console, two faces of `operations`."""
