@@ -22,6 +22,8 @@ from typing import Final
 
 import structlog
 
+from syncd.admin.app import install
+from syncd.admin.desk import Desk
 from syncd.domain.events import DatabaseFailed, Emit, Event, LookFailed, RequestEnded, TokenRefreshed
 from syncd.domain.outcome import Failure, Sunset, TokenRefused
 from syncd.domain.quota import quota
@@ -34,7 +36,8 @@ from syncd.linkedin.transport import Observe, Transport
 from syncd.observe.health import health_app, listening, metrics_app
 from syncd.observe.logs import configure, log_events
 from syncd.observe.metrics import Metrics, watch_loop
-from syncd.operations import voices
+from syncd.observe.usage import Usage
+from syncd.operations import people, voices
 from syncd.operations.persons import key_if_any
 from syncd.pipeline import react, refresh, watch
 from syncd.pipeline.lanes import Road
@@ -43,15 +46,19 @@ from syncd.pipeline.origin import Origin
 from syncd.pipeline.own import Ownership
 from syncd.pipeline.run import Beside, work
 from syncd.pipeline.suppress import Suppression
-from syncd.reconcile import erase, watchdog
+from syncd.reconcile import alert, erase, watchdog
+from syncd.reconcile.alert import Alerter
 from syncd.reconcile.erase import Eraser
 from syncd.reconcile.provision import Provisioner
 from syncd.reconcile.track import Tracker
+from syncd.reconcile.webhook import EVERY as EVERY_LOOK
+from syncd.reconcile.webhook import Webhook
 from syncd.settings import Member as Declared
 from syncd.settings import Settings
 from syncd.store import lockfile, migrate, notices, segments, suppressions
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
+from syncd.store.retention import Kept
 
 _PROVISION: Final = 2.0
 _LISTEN_AGAIN: Final = 5.0
@@ -68,19 +75,23 @@ async def run(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     metrics = Metrics(settings.linkedin.api_version, [member.key for member in settings.members])
+    usage = Usage()
 
     def emit(event: Event) -> None:
         metrics.handle(event)
+        usage.handle(event)
         log_events(event)
 
     stop = _signals()
-    daemon = Daemon(settings, metrics, emit)
+    daemon = Daemon(settings, metrics, emit, usage)
     with lockfile.held(settings.database_url.get_secret_value()):
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(
                 listening(metrics_app(metrics), settings.metrics.host, settings.metrics.port)
             )
             health = health_app(metrics, daemon.reasons)
+            desk = Desk(database=daemon.database, settings=settings, reasons=daemon.reasons, usage=usage)
+            install(health, desk)
             await stack.enter_async_context(listening(health, settings.http.host, settings.http.port))
             stack.push_async_callback(daemon.database.close)
             async with asyncio.TaskGroup() as group:
@@ -117,10 +128,11 @@ class _Enrolled:
 class Daemon:
     """One replica."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, emit: Emit) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, emit: Emit, usage: Usage) -> None:
         self._settings: Final = settings
         self._metrics: Final = metrics
         self._emit: Final = emit
+        self._usage: Final = usage
         self._stopping = False
         self._why_not = ["starting: the database has not been reached yet"]
         self._enrolled: dict[str, _Enrolled] = {}
@@ -151,7 +163,9 @@ class Daemon:
             ownership = self._ownership()
             async with asyncio.TaskGroup() as group:
                 hint = asyncio.Event()
+                webhook = self._webhook()
                 loops = [
+                    *([group.create_task(self._notify(webhook))] if webhook is not None else []),
                     group.create_task(
                         watch.poll(
                             lambda: ownership.owned,
@@ -162,7 +176,7 @@ class Daemon:
                         )
                     ),
                     group.create_task(watch.measure(lambda: ownership.owned, self._tools)),
-                    group.create_task(watch.prune(lambda: ownership.owned, self._tools)),
+                    group.create_task(watch.prune(lambda: ownership.owned, self._tools, self._kept())),
                     group.create_task(
                         watchdog.watch_version(self._settings.linkedin.api_version, self._emit, time.time)
                     ),
@@ -176,6 +190,35 @@ class Daemon:
                 for loop in (*loops, waiting):
                     loop.cancel()
         _log.info("stopped")
+
+    def _kept(self) -> Kept:
+        return Kept(**self._settings.retention.model_dump())
+
+    def _webhook(self) -> Webhook | None:
+        wanted = self._settings.alerts
+        if wanted.webhook_url is None or wanted.secret is None:
+            return None
+        return Webhook(
+            database=self.database,
+            emit=self._emit,
+            url=wanted.webhook_url,
+            secret=wanted.secret.get_secret_value(),
+            instance=self._settings.instance,
+            wall=time.time,
+            dice=random.random,
+        )
+
+    async def _notify(self, webhook: Webhook) -> None:
+        """Notifications are everybody's: whichever replica comes first sends one."""
+        async with webhook.session() as session:
+            while True:
+                try:
+                    sent = await webhook.send_due(session)
+                except Transient as error:
+                    sent = False
+                    self._emit(DatabaseFailed(where="notifications", words=str(error)))
+                if not sent:
+                    await asyncio.sleep(EVERY_LOOK)
 
     def _reached(self, trouble: str) -> None:
         self._why_not = [trouble] if trouble else []
@@ -203,6 +246,8 @@ class Daemon:
                 await self._suppress()
                 await self._declare()
                 await self._reseal()
+                if await people.first_admin(self.database, self._settings):
+                    _log.info("first_admin_made", name=people.FIRST)
             except (Transient, Fatal) as error:
                 self._why_not = [str(error)]
                 if str(error) != said:
@@ -291,12 +336,14 @@ class Daemon:
             self._tracking(member, caller),
             self._watching(member, caller),
             self._erasing(member),
+            self._alerting(member),
         )
         try:
             return await work(member, self._tools, beside, stop, lambda: self._settings.shutdown.deadline)
         finally:
             keys = [lane.segment.key for lane in member.lanes()]
             self._metrics.forget_member(member.key, keys)
+            self._usage.forget(member.key)
 
     def _provisioning(self, member: Member, caller: Caller) -> Beside:
         provisioner = Provisioner(
@@ -382,6 +429,30 @@ class Daemon:
             await asyncio.sleep(erase.EVERY)
 
         return erasing
+
+    def _alerting(self, member: Member) -> Beside:
+        refreshes = self._enrolled[member.key].declared.refresh_token_file is not None
+
+        def ends() -> tuple[float | None, float | None]:
+            access, refresh_ends = member.tokens.ends
+            return (None if refreshes else access, refresh_ends)
+
+        alerter = Alerter(
+            database=self.database,
+            grant=member.grant,
+            emit=self._emit,
+            ends=ends,
+            version=self._settings.linkedin.api_version,
+            dead_letters=self._settings.alerts.dead_letters,
+            tells=self._settings.alerts.webhook_url is not None,
+            wall=time.time,
+        )
+
+        async def alerting() -> None:
+            await alerter.look()
+            await asyncio.sleep(alert.EVERY)
+
+        return alerting
 
     async def _looked(self, member: Member, seen: Failure | bool) -> None:
         """What it means for a member that LinkedIn could be asked (`seen` is false where there was nothing to ask), or not."""

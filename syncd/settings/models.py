@@ -117,6 +117,14 @@ class Http(Section):
         default=None,
         description="The URL people open the console at, when a proxy or an ingress stands before it.",
     )
+    first_admin_password: Annotated[
+        Annotated[SecretStr, AfterValidator(checks.password)] | None,
+        BeforeValidator(checks.nothing_if_empty),
+    ] = Field(
+        default=None,
+        description="Password of the account `admin`, which is made at start where nobody can sign in yet; 12 characters "
+        "or more. Later changes of it do nothing: `syncd users` does.",
+    )
 
 
 class Metrics(Section):
@@ -214,7 +222,9 @@ class Retention(Section):
     erasures: Days = Field(
         default=1095, description="Days the evidence of an erasure is kept once it is done; it names nobody."
     )
-    alerts: Days = Field(default=90, description="Days an alert is kept once it has healed and was told.")
+    alerts: Days = Field(default=90, description="Days an alert is kept once it has healed, and a notification.")
+    audit: Days = Field(default=730, description="Days it stays known who did what.")
+    api_tokens: Days = Field(default=90, description="Days an API token is listed that has ended or was revoked.")
 
 
 class Alerts(Section):

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import LargeBinary, MetaData, Table, Text, cast, select, update
 from sqlalchemy.dialects.postgresql import BYTEA
 
+from syncd.domain.access import By, Door
 from syncd.domain.events import ErasureEnded
 from syncd.errors import BadConfiguration, Rejected
 from syncd.operations import changes, erasure, letters, optouts, presence
 from syncd.operations.changes import Outcome
 from syncd.operations.letters import Which
 from syncd.settings import Settings
-from syncd.store import batches, erasures, persons, suppressions  # noqa: F401 - all tables are to be known
 from syncd.store.engine import Database
 from syncd.store.places import IMPERSONAL, PERSONAL
-from syncd.store.tables import metadata, outbox
+from syncd.store.schema import metadata
+from syncd.store.tables import outbox
 from syncd.store.tables import segments as segment_rows
 from tests.component.privacy.stage import DEVICE, Stage, hashes
 
+ANN = By(name="ann", door=Door.CONSOLE, reason="request 7")
 CANARY = "cnry.jane@cnry.example"
 SHA256, SHA512 = hashes(CANARY)
 OTHER = "cousin@example.com"
@@ -31,9 +35,7 @@ MARKS = [
 
 
 async def begin(stage: Stage, person: str = CANARY) -> int:
-    begun = await erasure.begin(
-        stage.database, stage.settings, person, reason="request 7", by="ann", confirmation="ERASE"
-    )
+    begun = await erasure.begin(stage.database, stage.settings, person, by=ANN, confirmation="ERASE")
     return begun.id
 
 
@@ -163,9 +165,7 @@ async def test_whoever_was_erased_is_not_added_again(stage: Stage) -> None:
     ]
     async with stage.database.begin() as connection:
         payload = {"email": CANARY} if stage.database.is_postgresql else f'{{"email": "{CANARY}"}}'
-        await connection.execute(
-            update(outbox).where(outbox.c.id == late).values(segment_key="trial", payload=payload)
-        )
+        await connection.execute(update(outbox).where(outbox.c.id == late).values(segment_key="trial", payload=payload))
     fine = await stage.commit("paid", {"email": OTHER})
     await stage.take()
     await stage.accept()
@@ -253,7 +253,7 @@ async def test_a_dead_letter_that_adds_somebody_suppressed_stays_dead_and_is_emp
     row = await stage.commit("trial", {"email": CANARY})
     await stage.take()
     await stage.accept(refused=True)
-    await optouts.add(stage.database, stage.settings, [CANARY], by="ann")
+    await optouts.add(stage.database, stage.settings, [CANARY], by=ANN)
     await letters.retry(stage.database, Which(segment="trial"))
     await stage.resend("trial")
     await stage.accept()
@@ -267,7 +267,7 @@ async def test_opting_out_takes_a_person_out_and_keeps_them_out_until_they_are_r
     await stage.commit("trial", {"email": CANARY, "google_aid": DEVICE}, subject=SUBJECT)
     await stage.take()
     await stage.accept()
-    done = await optouts.add(stage.database, stage.settings, [CANARY, "", "nobody", SHA256], by="ann")
+    done = await optouts.add(stage.database, stage.settings, [CANARY, "", "nobody", SHA256], by=ANN)
     assert (done.added, done.known, done.refused) == (2, 0, [3])
     await stage.erase()
     assert (await erasure.show(stage.database, done.erasures[0])).status == "done"
@@ -279,9 +279,9 @@ async def test_opting_out_takes_a_person_out_and_keeps_them_out_until_they_are_r
     state = await optouts.check(stage.database, stage.settings, CANARY)
     assert state is not None
     assert state.kind == "opt_out"
-    assert (await optouts.add(stage.database, stage.settings, [CANARY], by="ann")).known == 1
-    assert await optouts.remove(stage.database, stage.settings, CANARY)
-    assert not await optouts.remove(stage.database, stage.settings, CANARY)
+    assert (await optouts.add(stage.database, stage.settings, [CANARY], by=ANN)).known == 1
+    assert await optouts.remove(stage.database, stage.settings, CANARY, by=ANN)
+    assert not await optouts.remove(stage.database, stage.settings, CANARY, by=ANN)
     allowed = await stage.commit("paid", {"email": CANARY})
     await stage.take()
     await stage.accept()
@@ -294,9 +294,9 @@ async def test_an_erased_person_can_be_let_back_once_the_erasure_is_done(stage: 
     await stage.accept()
     await begin(stage)
     with pytest.raises(Rejected, match="still runs"):
-        await optouts.remove(stage.database, stage.settings, CANARY)
+        await optouts.remove(stage.database, stage.settings, CANARY, by=ANN)
     await stage.erase()
-    assert await optouts.remove(stage.database, stage.settings, CANARY)
+    assert await optouts.remove(stage.database, stage.settings, CANARY, by=ANN)
     assert (await optouts.counted(stage.database)).erased == 0
 
 
@@ -317,16 +317,19 @@ async def test_presence_says_what_is_known_and_what_is_under_way(stage: Stage) -
 
 async def test_another_key_than_the_first_is_refused_everywhere(database: Database, settings: Settings) -> None:
     stage = await Stage.built(database, settings)
-    await optouts.add(database, settings, [CANARY], by="ann")
+    await optouts.add(database, settings, [CANARY], by=ANN)
     stranger = await Stage.built_again(stage, key=None)
     await stranger.commit("trial", {"email": OTHER})
     with pytest.raises(BadConfiguration, match="not set"):
         await stranger.take("trial")
     with pytest.raises(BadConfiguration, match="must be set"):
-        await optouts.add(database, settings.model_copy(update={"erasure": type(settings.erasure)()}), [OTHER], by="ann")
+        await optouts.add(database, settings.model_copy(update={"erasure": type(settings.erasure)()}), [OTHER], by=ANN)
 
 
-@pytest.mark.parametrize("person", ["", "nobody", "a@b", "0" * 63, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "\ud800@x.org"])
+@pytest.mark.parametrize(
+    "person",
+    ["", "no-one", "a@b", "0" * 63, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "\ud800@x.org"],
+)
 async def test_what_names_nobody_is_refused_without_being_repeated(stage: Stage, person: str) -> None:
     with pytest.raises(Rejected, match="names nobody") as refused:
         await begin(stage, person)
@@ -334,11 +337,9 @@ async def test_what_names_nobody_is_refused_without_being_repeated(stage: Stage,
 
 
 @pytest.mark.parametrize(("typed", "reason"), [("erase", "x"), ("ERASE", "  ")])
-async def test_an_erasure_is_confirmed_by_a_typed_word_and_has_a_reason(
-    stage: Stage, typed: str, reason: str
-) -> None:
+async def test_an_erasure_is_confirmed_by_a_typed_word_and_has_a_reason(stage: Stage, typed: str, reason: str) -> None:
     with pytest.raises(Rejected):
-        await erasure.begin(stage.database, stage.settings, CANARY, reason=reason, by="ann", confirmation=typed)
+        await erasure.begin(stage.database, stage.settings, CANARY, by=replace(ANN, reason=reason), confirmation=typed)
 
 
 async def set_segment(stage: Stage, key: str, **values: object) -> None:
