@@ -16,7 +16,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +24,7 @@ import structlog
 
 from syncd.admin.app import install
 from syncd.admin.desk import Desk
-from syncd.domain.events import DatabaseFailed, Emit, Event, LookFailed, RequestEnded, TokenRefreshed
+from syncd.domain.events import Emit, Event, LookFailed, RequestEnded, TokenRefreshed
 from syncd.domain.outcome import Failure, Sunset, TokenRefused
 from syncd.domain.quota import quota
 from syncd.domain.segment import MemberKey, MemberParking
@@ -37,7 +37,7 @@ from syncd.observe.health import health_app, listening, metrics_app
 from syncd.observe.logs import configure, log_events
 from syncd.observe.metrics import Metrics, watch_loop
 from syncd.observe.usage import Usage
-from syncd.operations import people, voices
+from syncd.operations import optouts, people, voices
 from syncd.operations.persons import key_if_any
 from syncd.pipeline import react, refresh, watch
 from syncd.pipeline.lanes import Road
@@ -46,22 +46,19 @@ from syncd.pipeline.origin import Origin
 from syncd.pipeline.own import Ownership
 from syncd.pipeline.run import Beside, work
 from syncd.pipeline.suppress import Suppression
-from syncd.reconcile import alert, erase, watchdog
+from syncd.reconcile import watchdog, webhook
 from syncd.reconcile.alert import Alerter
 from syncd.reconcile.erase import Eraser
 from syncd.reconcile.provision import Provisioner
 from syncd.reconcile.track import Tracker
-from syncd.reconcile.webhook import EVERY as EVERY_LOOK
-from syncd.reconcile.webhook import Webhook
 from syncd.settings import Member as Declared
 from syncd.settings import Settings
-from syncd.store import lockfile, migrate, notices, segments, suppressions
+from syncd.store import lockfile, migrate, notices, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
 from syncd.store.retention import Kept
 
 _PROVISION: Final = 2.0
-_LISTEN_AGAIN: Final = 5.0
 _log = structlog.get_logger("syncd")
 
 
@@ -98,6 +95,10 @@ async def run(settings: Settings) -> None:
                 ticking = group.create_task(watch_loop(metrics))
                 await daemon.live(stop)
                 ticking.cancel()
+
+
+def _say_listening() -> None:
+    _log.info("listening", channel=notices.CHANNEL)
 
 
 def _signals() -> asyncio.Event:
@@ -163,9 +164,8 @@ class Daemon:
             ownership = self._ownership()
             async with asyncio.TaskGroup() as group:
                 hint = asyncio.Event()
-                webhook = self._webhook()
                 loops = [
-                    *([group.create_task(self._notify(webhook))] if webhook is not None else []),
+                    group.create_task(webhook.tend(self._settings, self.database, self._emit, time.time)),
                     group.create_task(
                         watch.poll(
                             lambda: ownership.owned,
@@ -176,13 +176,15 @@ class Daemon:
                         )
                     ),
                     group.create_task(watch.measure(lambda: ownership.owned, self._tools)),
-                    group.create_task(watch.prune(lambda: ownership.owned, self._tools, self._kept())),
+                    group.create_task(
+                        watch.prune(lambda: ownership.owned, self._tools, Kept(**self._settings.retention.model_dump()))
+                    ),
                     group.create_task(
                         watchdog.watch_version(self._settings.linkedin.api_version, self._emit, time.time)
                     ),
                 ]
                 if self._settings.outbox.notify and self.database.is_postgresql:
-                    loops.append(group.create_task(self._listen(hint)))
+                    loops.append(group.create_task(watch.listen(self._tools, hint, _say_listening)))
                 self._why_not = []
                 _log.info("ready", replica=ownership.replica, members=len(ownership.members))
                 waiting = group.create_task(self._say_stopping(stop))
@@ -191,46 +193,8 @@ class Daemon:
                     loop.cancel()
         _log.info("stopped")
 
-    def _kept(self) -> Kept:
-        return Kept(**self._settings.retention.model_dump())
-
-    def _webhook(self) -> Webhook | None:
-        wanted = self._settings.alerts
-        if wanted.webhook_url is None or wanted.secret is None:
-            return None
-        return Webhook(
-            database=self.database,
-            emit=self._emit,
-            url=wanted.webhook_url,
-            secret=wanted.secret.get_secret_value(),
-            instance=self._settings.instance,
-            wall=time.time,
-            dice=random.random,
-        )
-
-    async def _notify(self, webhook: Webhook) -> None:
-        """Notifications are everybody's: whichever replica comes first sends one."""
-        async with webhook.session() as session:
-            while True:
-                try:
-                    sent = await webhook.send_due(session)
-                except Transient as error:
-                    sent = False
-                    self._emit(DatabaseFailed(where="notifications", words=str(error)))
-                if not sent:
-                    await asyncio.sleep(EVERY_LOOK)
-
     def _reached(self, trouble: str) -> None:
         self._why_not = [trouble] if trouble else []
-
-    async def _listen(self, hint: asyncio.Event) -> None:
-        """Notifications are a hint only: while there are none, polling does the work."""
-        while True:
-            try:
-                await notices.listen(self.database, hint, lambda: _log.info("listening", channel=notices.CHANNEL))
-            except Transient as error:
-                self._emit(DatabaseFailed(where="listening", words=str(error)))
-            await asyncio.sleep(_LISTEN_AGAIN)
 
     async def _say_stopping(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -243,7 +207,7 @@ class Daemon:
         while not stop.is_set():
             try:
                 await migrate.usable(self.database)
-                await self._suppress()
+                await optouts.readable(self.database, self._settings)
                 await self._declare()
                 await self._reseal()
                 if await people.first_admin(self.database, self._settings):
@@ -262,18 +226,9 @@ class Daemon:
                 continue
         return False
 
-    async def _suppress(self) -> None:
-        """Nobody who was erased is added again for want of a key. Raises BadConfiguration."""
-        key = self._tools.suppression.key
-        async with self.database.read() as connection:
-            suppressions.agrees(await suppressions.state(connection), key.id if key else None)
-
     async def _declare(self) -> None:
         people = {member.key: member.application for member in self._settings.members}
-        wanted = [
-            segments.Declared(key=s.key, name=s.name, kind=s.kind, account=s.account, member=s.member)
-            for s in self._settings.segments
-        ]
+        wanted = [segments.Declared(**segment.model_dump()) for segment in self._settings.segments]
         problems = await self.database.transact(lambda c: segments.declare(c, people, wanted, declared=True))
         for problem in problems:
             if "stays one" in problem:
@@ -335,8 +290,8 @@ class Daemon:
             self._provisioning(member, caller),
             self._tracking(member, caller),
             self._watching(member, caller),
-            self._erasing(member),
-            self._alerting(member),
+            self._eraser(member).tend,
+            self._alerter(member).tend,
         )
         try:
             return await work(member, self._tools, beside, stop, lambda: self._settings.shutdown.deadline)
@@ -415,44 +370,25 @@ class Daemon:
 
         return look
 
-    def _erasing(self, member: Member) -> Beside:
-        eraser = Eraser(
+    def _eraser(self, member: Member) -> Eraser:
+        return Eraser(
             database=self.database,
             grant=member.grant,
             emit=self._emit,
             key=self._tools.suppression.key,
-            quiet=lambda segment: _gathering(member, segment),
+            quiet=member.held_back,
         )
 
-        async def erasing() -> None:
-            await eraser.look()
-            await asyncio.sleep(erase.EVERY)
-
-        return erasing
-
-    def _alerting(self, member: Member) -> Beside:
+    def _alerter(self, member: Member) -> Alerter:
         refreshes = self._enrolled[member.key].declared.refresh_token_file is not None
-
-        def ends() -> tuple[float | None, float | None]:
-            access, refresh_ends = member.tokens.ends
-            return (None if refreshes else access, refresh_ends)
-
-        alerter = Alerter(
+        return Alerter(
             database=self.database,
             grant=member.grant,
             emit=self._emit,
-            ends=ends,
-            version=self._settings.linkedin.api_version,
-            dead_letters=self._settings.alerts.dead_letters,
-            tells=self._settings.alerts.webhook_url is not None,
+            ends=lambda: (None if refreshes else member.tokens.ends[0], member.tokens.ends[1]),
+            settings=self._settings,
             wall=time.time,
         )
-
-        async def alerting() -> None:
-            await alerter.look()
-            await asyncio.sleep(alert.EVERY)
-
-        return alerting
 
     async def _looked(self, member: Member, seen: Failure | bool) -> None:
         """What it means for a member that LinkedIn could be asked (`seen` is false where there was nothing to ask), or not."""
@@ -464,9 +400,3 @@ class Daemon:
             self._emit(LookFailed(member=member.key, words=seen.words))
         elif seen:
             await react.resume_member(member, self._tools)  # it may have nothing in flight that could try again
-
-
-def _gathering(member: Member, segment_id: int) -> AbstractAsyncContextManager[object]:
-    """Holds back what would write batches of a segment; one that has no lane takes nothing anyway."""
-    lanes = (road.lanes.get(segment_id) for road in member.roads.values())
-    return next((lane.gathering for lane in lanes if lane is not None), nullcontext())

@@ -89,7 +89,7 @@ async def show(database: Database, number: int) -> Erasure:
         row = await erasures.find(connection, number)
         places = await erasures.places(connection, [number])
     if row is None:
-        raise Absent(f"there is no erasure {number}: `syncd erase list` shows them")
+        raise Absent(f"there is no erasure {number}: `syncd erasures list` shows them")
     return _erasure(row, places)
 
 

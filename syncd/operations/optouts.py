@@ -21,7 +21,7 @@ from syncd.errors import Clashing
 from syncd.operations import audit
 from syncd.operations.audit import Deed
 from syncd.operations.moments import moment
-from syncd.operations.persons import asked_for, key_of
+from syncd.operations.persons import asked_for, key_if_any, key_of
 from syncd.settings import Settings
 from syncd.store import erasures, suppressions
 from syncd.store.engine import Database
@@ -34,7 +34,7 @@ _REASON: Final = "opted out"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
     """People who are new on the list, people who were on it, the lines that name nobody, and the numbers under which
-    `syncd erase show` says how far they have left their segments.
+    `syncd erasures show` says how far they have left their segments.
     """
 
     added: int
@@ -149,3 +149,10 @@ async def counted(database: Database) -> Counted:
     async with database.read() as connection:
         found = await suppressions.counted(connection)
     return Counted(opted_out=found.get(Suppressed.OPT_OUT, 0), erased=found.get(Suppressed.ERASURE, 0))
+
+
+async def readable(database: Database, settings: Settings) -> None:
+    """Nobody who was erased is added again for want of a key. Raises BadConfiguration."""
+    key = key_if_any(settings)
+    async with database.read() as connection:
+        suppressions.agrees(await suppressions.state(connection), key.id if key else None)

@@ -19,7 +19,7 @@ from syncd.errors import LeaseLost, Transient
 from syncd.pipeline.lanes import wait_for
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.refresh import note_waiting
-from syncd.store import batches, ledger, measures, outbox, retention, segments, source
+from syncd.store import batches, ledger, measures, notices, outbox, retention, segments, source
 from syncd.store.leases import fence
 from syncd.store.retention import Kept
 
@@ -28,6 +28,7 @@ TOMBSTONES_STAY: Final = 86_400.0
 """Seconds a tombstone stays at least."""
 _MEASURE: Final = 5.0
 _NOTE_HORIZON: Final = 600.0
+_LISTEN_AGAIN: Final = 5.0
 _SHARE: Final = 0.02
 """Of the time that may go into measuring."""
 
@@ -122,6 +123,16 @@ async def _measured(connection: AsyncConnection, bound: Sequence[Segment]) -> Me
 
 def _named(names: Mapping[int, str], counts: dict[int, int]) -> dict[str, int]:
     return {name: counts.get(number, 0) for number, name in names.items()}
+
+
+async def listen(tools: Tools, hint: asyncio.Event, listening: Callable[[], None]) -> None:
+    """Notifications are a hint only: while there are none, polling does the work."""
+    while True:
+        try:
+            await notices.listen(tools.database, hint, listening)
+        except Transient as error:
+            tools.emit(DatabaseFailed(where="listening", words=str(error)))
+        await asyncio.sleep(_LISTEN_AGAIN)
 
 
 async def prune(owned: Owned, tools: Tools, kept: Kept, keep: float = TOMBSTONES_STAY) -> None:

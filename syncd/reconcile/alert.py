@@ -4,6 +4,7 @@ difference once; what is everybody's, the API's version, is compared by whoever 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,7 @@ from syncd.domain import alerts as conditions
 from syncd.domain.alerts import Condition
 from syncd.domain.events import AlertHealed, AlertRaised, Emit
 from syncd.domain.version import days_served
+from syncd.settings import Settings
 from syncd.store import alerts, segments
 from syncd.store.alerts import HEALED, Change
 from syncd.store.engine import Database
@@ -28,15 +30,13 @@ Ends = Callable[[], tuple[float | None, float | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerter:
-    """One member's. `dead_letters` is how many of a segment are too many; `tells` whether a webhook gets notifications."""
+    """One member's. Notifications are written where a webhook gets them; the log says it in any case."""
 
     database: Database
     grant: Grant
     emit: Emit
     ends: Ends
-    version: str
-    dead_letters: int
-    tells: bool
+    settings: Settings
     wall: Callable[[], float]
 
     async def look(self) -> None:
@@ -46,16 +46,23 @@ class Alerter:
             await fence(connection, self.grant)
             member = self.grant.member
             mine = await self._of_member(connection)
-            version = conditions.of_version(self.version, days_served(self.version, self.wall()))
+            asked_for = self.settings.linkedin.api_version
+            tell = self.settings.alerts.webhook_url is not None
+            version = conditions.of_version(asked_for, days_served(asked_for, self.wall()))
             everybodys = [version] if version is not None else []
-            changes = await alerts.compare(connection, member, mine, tell=self.tells)
-            return changes + await alerts.compare(connection, "", everybodys, tell=self.tells)
+            changes = await alerts.compare(connection, member, mine, tell=tell)
+            return changes + await alerts.compare(connection, "", everybodys, tell=tell)
 
         for change in await self.database.transact(work):
             if change.event == HEALED:
                 self.emit(AlertHealed(kind=change.kind, about=change.about))
             else:
                 self.emit(AlertRaised(kind=change.kind, about=change.about, words=change.words))
+
+    async def tend(self) -> None:
+        """One round of a loop beside the road."""
+        await self.look()
+        await asyncio.sleep(EVERY)
 
     async def _of_member(self, connection: AsyncConnection) -> Sequence[Condition]:
         key = self.grant.member
@@ -69,8 +76,9 @@ class Alerter:
             if token is not None:
                 found.append(token)
         bindings, _ = await segments.of_members(connection, [key], lists=True)
-        crowded = await alerts.crowded(connection, [one.segment.id for one in bindings], self.dead_letters)
+        most = self.settings.alerts.dead_letters
+        crowded = await alerts.crowded(connection, [one.segment.id for one in bindings], most)
         for one in bindings:
-            many = self.dead_letters if one.segment.id in crowded else None
+            many = most if one.segment.id in crowded else None
             found += conditions.of_segment(one.segment, many_dead=many)
         return found

@@ -8,6 +8,7 @@ between. Every step is a transaction of its own and can be done again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -63,6 +64,11 @@ class Eraser:
                 await self._await(place)
             else:
                 await self._search(place)
+
+    async def tend(self) -> None:
+        """One round of a loop beside the road."""
+        await self.look()
+        await asyncio.sleep(EVERY)
 
     async def _search(self, place: Place) -> None:
         async with self.database.read() as connection:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,9 +19,11 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from syncd.domain.events import Emit, WebhookFailed
+from syncd.domain.events import DatabaseFailed, Emit, WebhookFailed
 from syncd.domain.retry import Backoff, Dice
+from syncd.errors import Transient
 from syncd.linkedin.guard import Guarded, is_loopback
+from syncd.settings import Settings
 from syncd.store import alerts
 from syncd.store.alerts import Notification
 from syncd.store.engine import Database
@@ -103,6 +106,31 @@ class Webhook:
                 "at": _iso(due.at),
             }
         )
+
+
+async def tend(settings: Settings, database: Database, emit: Emit, wall: Callable[[], float]) -> None:
+    """Sends what is due until cancelled: whichever replica comes first sends it. Without a webhook there is nothing to do."""
+    wanted = settings.alerts
+    if wanted.webhook_url is None or wanted.secret is None:
+        return
+    webhook = Webhook(
+        database=database,
+        emit=emit,
+        url=wanted.webhook_url,
+        secret=wanted.secret.get_secret_value(),
+        instance=settings.instance,
+        wall=wall,
+        dice=random.random,
+    )
+    async with webhook.session() as session:
+        while True:
+            try:
+                sent = await webhook.send_due(session)
+            except Transient as error:
+                sent = False
+                emit(DatabaseFailed(where="notifications", words=str(error)))
+            if not sent:
+                await asyncio.sleep(EVERY)
 
 
 def _iso(seconds: float) -> str:

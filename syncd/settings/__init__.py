@@ -6,8 +6,9 @@ start with one line that names every problem, and no secret's value.
 
 from __future__ import annotations
 
+from syncd.settings.care import Alerts, Erasure, Retention
 from syncd.settings.catalogue import Described, describe
-from syncd.settings.models import Alerts, Erasure, Linkedin, Member, Retention, Segment, Settings
+from syncd.settings.models import Linkedin, Member, Segment, Settings
 from syncd.settings.reading import DEFAULT_FILE, load
 
 __all__ = [

@@ -96,7 +96,7 @@ class Stage:
             grant=grant,
             emit=events.append,
             key=suppression.key,
-            quiet=lambda number: next(lane for lane in member.lanes() if lane.segment.id == number).gathering,
+            quiet=member.held_back,
         )
         stage = cls(database, settings, member, tools, eraser, events)
         await refresh.refresh(member, tools)
