@@ -228,7 +228,10 @@ class Daemon:
 
     async def _declare(self) -> None:
         people = {member.key: member.application for member in self._settings.members}
-        wanted = [segments.Declared(**segment.model_dump()) for segment in self._settings.segments]
+        wanted = [
+            segments.Declared(key=s.key, name=s.name, kind=s.kind, account=s.account, member=s.member)
+            for s in self._settings.segments
+        ]
         problems = await self.database.transact(lambda c: segments.declare(c, people, wanted, declared=True))
         for problem in problems:
             if "stays one" in problem:
@@ -290,8 +293,7 @@ class Daemon:
             self._provisioning(member, caller),
             self._tracking(member, caller),
             self._watching(member, caller),
-            self._eraser(member).tend,
-            self._alerter(member).tend,
+            *self._caring(member),
         )
         try:
             return await work(member, self._tools, beside, stop, lambda: self._settings.shutdown.deadline)
@@ -370,25 +372,19 @@ class Daemon:
 
         return look
 
-    def _eraser(self, member: Member) -> Eraser:
-        return Eraser(
-            database=self.database,
-            grant=member.grant,
-            emit=self._emit,
-            key=self._tools.suppression.key,
-            quiet=member.held_back,
-        )
-
-    def _alerter(self, member: Member) -> Alerter:
+    def _caring(self, member: Member) -> tuple[Beside, Beside]:
         refreshes = self._enrolled[member.key].declared.refresh_token_file is not None
-        return Alerter(
-            database=self.database,
-            grant=member.grant,
-            emit=self._emit,
+        key, database, grant, emit = self._tools.suppression.key, self.database, member.grant, self._emit
+        eraser = Eraser(database=database, grant=grant, emit=emit, key=key, quiet=member.held_back)
+        alerter = Alerter(
+            database=database,
+            grant=grant,
+            emit=emit,
             ends=lambda: (None if refreshes else member.tokens.ends[0], member.tokens.ends[1]),
             settings=self._settings,
             wall=time.time,
         )
+        return eraser.tend, alerter.tend
 
     async def _looked(self, member: Member, seen: Failure | bool) -> None:
         """What it means for a member that LinkedIn could be asked (`seen` is false where there was nothing to ask), or not."""
