@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    false,
     insert,
     or_,
     select,
@@ -109,10 +110,8 @@ async def compare(
 
 async def _healed(connection: AsyncConnection, scope: str, conditions: Collection[Condition]) -> list[Change]:
     a = alerts.c
-    still = or_(*(and_(a.kind == one.kind.value, a.about == one.about) for one in conditions))
-    over = update(alerts).where(a.scope == scope, a.healed_at.is_(None))
-    if conditions:
-        over = over.where(~still)
+    still = or_(false(), *(and_(a.kind == one.kind.value, a.about == one.about) for one in conditions))
+    over = update(alerts).where(a.scope == scope, a.healed_at.is_(None), ~still)
     rows = await connection.execute(over.values(healed_at=now()).returning(a.id, a.kind, a.about, a.words))
     return [Change(alert=row.id, event=HEALED, kind=row.kind, about=row.about, words=row.words) for row in rows]
 

@@ -84,8 +84,35 @@ IMPERSONAL: Final[frozenset[str]] = frozenset(
         "alerts.kind",
         "alerts.about",
         "alerts.words",
+        "audit.actor",
+        "audit.door",
+        "audit.action",
+        "audit.target",
+        "audit.account",
+        "audit.reason",
+        "audit.before",
+        "audit.after",
+        "people.name",
+        "people.role",
+        "people.accounts",
+        "people.password",
+        "people.subject",
+        "people.made_by",
+        "api_tokens.name",
+        "api_tokens.prefix",
+        "api_tokens.digest",
+        "api_tokens.role",
+        "api_tokens.accounts",
+        "api_tokens.made_by",
+        "sessions.digest",
+        "idempotency_keys.caller",
+        "idempotency_keys.key",
+        "idempotency_keys.asked",
+        "idempotency_keys.answer",
         "notifications.event",
         "notifications.failure",
     }
 )
-"""Texts and packed columns that name no person: keys, words of LinkedIn's that are scrubbed, counts, digests under a key."""
+"""Texts and packed columns that name nobody the CRM knows: keys, words of LinkedIn's that are scrubbed, counts, digests under
+a key; and who works with syncd.
+"""

@@ -120,5 +120,5 @@ async def _delete(connection: AsyncConnection, rule: _Rule, kept: Kept) -> int:
         looked_at = and_(looked_at, keys[0].in_(select(keys[0]).order_by(keys[0]).limit(_AT_ONCE)))
     doomed = select(*keys).where(looked_at).limit(_AT_ONCE).cte("doomed")
     ours = select(doomed.c[keys[0].name]).where(*(doomed.c[key.name] == key for key in keys)).exists()
-    result = await connection.execute(delete(rule.table).where(ours))
-    return int(result.rowcount)
+    gone = delete(rule.table).where(ours).returning(keys[0])
+    return len((await connection.execute(gone)).all())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+from cryptography.fernet import Fernet
 
 from syncd.cli.demo.crm import ACCOUNTS, CUSTOMERS, NEWSLETTER
 from syncd.cli.demo.processes import Process
@@ -128,6 +129,7 @@ def _write(directory: Path, database: Path, url: str, http: int, metrics: int) -
         "metrics": {"port": metrics},
         "tracker": {"interval": 2},
         "log": {"format": "json"},
+        "erasure": {"key": Fernet.generate_key().decode()},
         "members": [{"key": "demo", "access_token_file": str(token)}],
         "segments": [
             {"key": key, "name": name, "kind": kind, "account": _ACCOUNT, "member": "demo"}
