@@ -148,7 +148,6 @@ class Step:
     gives_up: bool = False
     park_segment: SegmentParking | None = None
     park_member: MemberParking | None = None
-    throttled: Throttled | None = None
     token_refused: bool = False
     failed: bool = False
 
@@ -191,8 +190,8 @@ def decide(journey: Journey, part: Part, outcome: Outcome, circumstances: Circum
             if circumstances.segment_age > NEWBORN:
                 step.again = [part]
                 step.park_segment = SegmentParking.LOST
-        case Throttled():
-            step.words, step.throttled, step.again = outcome.words, outcome, [part]
+        case Throttled(words=words):
+            step.words, step.again = words, [part]
         case TokenRefused(words=words):
             step.words, step.token_refused, step.again = words, True, [part]
         case NotAllowed(words=words):

@@ -41,6 +41,13 @@ class Row:
 class History:
     rows: list[Row] = field(default_factory=list)
 
+    def once(self) -> History:
+        """The rows without those whose id was given out again. A crash forgets what a sequence had drawn for transactions
+        that never committed; two rows of one id are never there, so it is the later one that may be.
+        """
+        latest = {row.id: place for place, row in enumerate(self.rows)}
+        return History([row for place, row in enumerate(self.rows) if latest[row.id] == place or row.commit == "acked"])
+
     @property
     def acked(self) -> int:
         return sum(1 for row in self.rows if row.commit == "acked")

@@ -207,7 +207,7 @@ class Stage:
             if process is not self.rig.sandbox
         }
         return Evidence(
-            history=History(rows),
+            history=History(rows).once(),
             tables=tables,
             elements=read_record(self.record, requests),
             requests=requests,
