@@ -125,6 +125,7 @@ class Eraser:
             ids.update(element.ids)
         for element in (await persons.letters(connection, place.segment_id, ids)).values():
             ids.update(element.ids)
+        ids.update(await persons.traced(connection, place.segment_id, ids))
         new = [one for one in ids - whom.ids if whom.forgets or is_address(one)]
         if new:
             await erasures.learn(connection, place.erasure, whom.ids.union(new))
@@ -207,7 +208,7 @@ class Eraser:
             return place.idle or _ON_ITS_WAY
         if place.emptied:
             return ""
-        if await persons.promised(connection, place.segment_id, whom.ids):
+        if await persons.traced(connection, place.segment_id, whom.ids):
             return place.idle or _UNCERTAIN
         return _REFUSED if present else ""
 
