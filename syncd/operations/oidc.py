@@ -25,7 +25,7 @@ from syncd.errors import BadConfiguration, Denied, Rejected, Transient
 from syncd.linkedin.guard import Guarded, is_loopback
 from syncd.operations.voices import Clock
 from syncd.settings import Settings
-from syncd.settings.models import Oidc
+from syncd.settings.web import Oidc
 
 BACK: Final = "/sign-in/oidc/back"
 PATIENCE: Final = 600
