@@ -210,17 +210,18 @@ class Sent(msgspec.Struct, array_like=True, frozen=True):
 
 _sent: Final = msgspec.msgpack.Decoder(Sent)
 _NAMES: Final = 0x04
-"""Tags below it are hashes and ids of people, tags above it are companies."""
+"""Tags below it are those of people whose fields nothing repeats."""
+_FIRST_COMPANY_TAG: Final = 0x11
 
 
 def keeps_fields(identity: bytes) -> bool:
     """Whether a REMOVE of this identity must repeat the ADD's fields: companies, and people known by name only."""
-    return identity[0] >= _NAMES
+    return identity[0] >= _FIRST_COMPANY_TAG or identity[0] == _NAMES
 
 
 def pack_all_sent(ordered: Sequence[Element]) -> list[bytes | None]:
     """`pack_sent` of each, for elements in the order of their identities; empty where none has any."""
-    if not ordered or (not keeps_fields(ordered[-1].ids[0]) and are_plain(ordered)):
+    if not ordered or (ordered[-1].ids[0][0] < _NAMES and are_plain(ordered)):
         return []
     packed = [pack_sent(element) for element in ordered]
     return packed if any(packed) else []
