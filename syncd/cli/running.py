@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import resource
 import sys
-from collections.abc import Callable
 
 import click
 
@@ -23,22 +22,12 @@ def run(shell: Shell) -> None:
     settings = shell.settings
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold tokens and addresses
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(service.run(settings))
+        asyncio.run(service.run(settings))
     except BaseExceptionGroup as group:
         ours = group.subgroup(SyncdError)
         if ours is None:
             raise
         raise _first(ours) from None
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where the extra `speed` is installed: it takes less of a processor for the same work."""
-    try:
-        import uvloop  # noqa: PLC0415 - an extra
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _first(group: BaseExceptionGroup[SyncdError]) -> SyncdError:
