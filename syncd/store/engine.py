@@ -81,6 +81,15 @@ class Database:
 
         return await unbroken(whole())
 
+    async def at_once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs `work`, one statement that is a transaction by itself, which a cancellation does not interrupt either."""
+
+        async def whole() -> T:
+            async with self.read() as connection:
+                return await work(connection)
+
+        return await unbroken(whole())
+
     async def close(self) -> None:
         await self.engine.dispose()
 
