@@ -79,7 +79,9 @@ async def measure(owned: Owned, tools: Tools) -> None:
         begun = tools.monotonic()
         members = list(owned())
         bound = [lane.segment for member in members for lane in member.lanes()]
-        paused = {lane.segment.key: lane.segment.paused or member.paused for member in members for lane in member.lanes()}
+        paused = {
+            str(lane.segment.key): lane.segment.paused or member.paused for member in members for lane in member.lanes()
+        }
         if told and not members:
             tools.emit(_NOTHING)
         told = bool(members)
