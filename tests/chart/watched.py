@@ -30,7 +30,7 @@ from tests.faults.surfaces import metrics_url
 SEGMENTS = (
     ("people", "user", "ads"),
     ("firms", "company", "ads"),
-    ("gone", "user", "ads"),
+    ("asleep", "user", "ads"),
     ("silent", "user", "mute"),
 )
 _PATIENCE = 60.0
@@ -153,7 +153,7 @@ def _members(folder: Path) -> dict[str, str]:
 
 
 async def play(rig: Rig, daemon: Process) -> None:
-    """Traffic, bad data, refusals, throttles, lost answers, tokens that end, a segment that is deleted, a database that
+    """Traffic, bad data, refusals, throttles, lost answers, tokens that end, a segment that expires, a database that
     hangs up.
     """
     await rig.wait_until(lambda: _bound(rig), "segments are bound", daemon)
@@ -162,7 +162,7 @@ async def play(rig: Rig, daemon: Process) -> None:
     await rig.commit("firms", [("ADD", {"website_domain": f"f{n}.example"}, None) for n in range(50)])
     await rig.commit("nobodys", [("ADD", {"email": "p@example.com"}, None)])
     await rig.wait_until(lambda: _drained(rig), "it is all there", daemon)
-    throttle = {"kind": "status", "status": 429, "body": {"message": "slow down"}, "headers": {"Retry-After": "1"}}
+    throttle = {"kind": "status", "status": 429, "body": {"message": "slow down"}}
     await rig.control("faults", {"match": {"resource": "companies"}, "effect": throttle})
     for effect in ({"kind": "status", "status": 503, "body": {}}, {"kind": "reset", "apply": True}):
         await rig.control("faults", {"match": {"resource": "users"}, "effect": effect})
@@ -171,12 +171,11 @@ async def play(rig: Rig, daemon: Process) -> None:
     await rig.control("tokens", {"do": "expire", "member": "ads"})
     (rig.directory / "mute.token").write_text("another's")
     numbers = {key: one["id"] for key, one in (await rig.dmp_segments()).items()}
-    await rig.control(f"segments/{numbers['gone']}", {}, "DELETE")
+    await rig.control(f"segments/{numbers['asleep']}", {"status": "EXPIRED", "clear": True}, "PATCH")
     await rig.control(f"segments/{numbers['people']}", {"status": "READY", "campaign": True}, "PATCH")
     await rig.control("clock", {"advance": 3 * 86_400})
     await rig.commit("firms", [("ADD", {"website_domain": "late.example"}, None)])
     await rig.commit("silent", [("ADD", {"email": "p@example.com"}, None)])
-    await rig.commit("gone", [("ADD", {"email": "p@example.com"}, None)])
     hang_up = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"
     async with rig.database.begin() as connection:
         await connection.execute(text(hang_up))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import insert, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from syncd.errors import Fatal, SyncdError
+from syncd.errors import Fatal, SyncdError, Transient
 from syncd.observe import logs
 from syncd.observe.traces import traces
 from syncd.store.engine import Database
 from syncd.store.tables import outbox
+from tests.postgres import PostgresServer
 
 CANARY = "cnry.jane@cnry.example"
 ROW = {"segment_key": CANARY, "action": None, "payload": {"email": CANARY}}
@@ -88,3 +90,16 @@ async def test_statements_are_logged_without_their_parameters_at_any_level(
         await connection.execute(text("select :who"), {"who": CANARY})
     assert "select" in log.getvalue()
     assert "cnry" not in log.getvalue()
+
+
+async def test_a_transaction_whose_connection_went_away_is_done_again(postgres_server: PostgresServer) -> None:
+    database = Database(postgres_server.url())
+    with pytest.raises(Transient):
+        async with database.begin() as connection:
+            pid = (await connection.execute(text("select pg_backend_pid()"))).scalar_one()
+            async with Database(postgres_server.url()).begin() as other:
+                await other.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+            with suppress(DBAPIError):
+                await connection.execute(text("select 1"))
+            await connection.execute(text("select 1"))
+    await database.close()
