@@ -77,9 +77,11 @@ class Member:
 
     @property
     def has_loose_ends(self) -> bool:
-        """Whether something of it may still land at LinkedIn: the next owner must wait for that and re-assert."""
+        """Whether something of it may still land at LinkedIn, or have landed unseen: the next owner must wait for that and
+        re-assert.
+        """
         return any(pacer.in_flight for pacer in self.pacers.values()) or any(
-            batch.journey.uncertain for lane in self.lanes() for batch in lane.batches
+            batch.journey.uncertain or batch.journey.doubted for lane in self.lanes() for batch in lane.batches
         )
 
     def written(self, waits: Iterable[Wait]) -> None:

@@ -80,10 +80,10 @@ async def _write(
         await batches.bury_elements(connection, journey.segment_id, journey.id, step.refused, elements)
     rows = await _rows(connection, journey, step, accepted)
     if closes:
-        uncertain = {trace(elements[index]) for index in (*journey.uncertain, *step.uncertain)}
-        if uncertain:
+        unknown = {trace(elements[index]) for index in journey.unknown(step)}
+        if unknown:
             wait = 2 * tools.request_timeout
-            await batches.promise_reassertion(connection, journey.segment_id, uncertain, wait)
+            await batches.promise_reassertion(connection, journey.segment_id, unknown, wait)
     await batches.settle(
         connection,
         Settled(
