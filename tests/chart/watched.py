@@ -30,7 +30,6 @@ from tests.faults.surfaces import metrics_url
 SEGMENTS = (
     ("people", "user", "ads"),
     ("firms", "company", "ads"),
-    ("asleep", "user", "ads"),
     ("silent", "user", "mute"),
 )
 _PATIENCE = 60.0
@@ -102,7 +101,7 @@ async def watch(
     """Plays everything; `asked` are selectors, which must all have a series in the end, and expressions."""
     selectors, exprs = asked
     async with _watched(binary, folder, database_url, rules) as (rig, daemon, prometheus):
-        await play(rig, daemon)
+        await play(rig, daemon, prometheus)
         missing = set(selectors)
         deadline = time.monotonic() + _PATIENCE
         while missing and time.monotonic() < deadline:
@@ -152,7 +151,7 @@ def _members(folder: Path) -> dict[str, str]:
     return {"SYNCD_MEMBERS": json.dumps([renewed, plain]), "SYNCD_SECRET_KEYS": Fernet.generate_key().decode()}
 
 
-async def play(rig: Rig, daemon: Process) -> None:
+async def play(rig: Rig, daemon: Process, prometheus: Prometheus) -> None:
     """Traffic, bad data, refusals, throttles, lost answers, tokens that end, a segment that expires, a database that
     hangs up.
     """
@@ -162,6 +161,8 @@ async def play(rig: Rig, daemon: Process) -> None:
     await rig.commit("firms", [("ADD", {"website_domain": f"f{n}.example"}, None) for n in range(50)])
     await rig.commit("nobodys", [("ADD", {"email": "p@example.com"}, None)])
     await rig.wait_until(lambda: _drained(rig), "it is all there", daemon)
+    first = 'syncd_delivery_lag_seconds_count{segment="people"}'
+    await rig.wait_until(lambda: prometheus.has(first), "a rate has something to start from", daemon)
     throttle = {"kind": "status", "status": 429, "body": {"message": "slow down"}}
     await rig.control("faults", {"match": {"resource": "companies"}, "effect": throttle})
     for effect in ({"kind": "status", "status": 503, "body": {}}, {"kind": "reset", "apply": True}):
@@ -170,10 +171,12 @@ async def play(rig: Rig, daemon: Process) -> None:
         await rig.wait_until(lambda: _played(rig, "users"), "the fault struck", daemon)
     await rig.control("tokens", {"do": "expire", "member": "ads"})
     (rig.directory / "mute.token").write_text("another's")
-    numbers = {key: one["id"] for key, one in (await rig.dmp_segments()).items()}
-    await rig.control(f"segments/{numbers['asleep']}", {"status": "EXPIRED", "clear": True}, "PATCH")
-    await rig.control(f"segments/{numbers['people']}", {"status": "READY", "campaign": True}, "PATCH")
+    number = (await rig.dmp_segments())["people"]["id"]
+    await rig.control(f"segments/{number}", {"status": "READY", "campaign": True}, "PATCH")
     await rig.control("clock", {"advance": 3 * 86_400})
+    matched = 'syncd_segment_matched_count{segment="people"}'
+    await rig.wait_until(lambda: prometheus.has(matched), "LinkedIn has counted", daemon)
+    await rig.control(f"segments/{number}", {"status": "EXPIRED", "clear": True}, "PATCH")
     await rig.commit("firms", [("ADD", {"website_domain": "late.example"}, None)])
     await rig.commit("silent", [("ADD", {"email": "p@example.com"}, None)])
     hang_up = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"

@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.errors import Fatal, SyncdError, Transient
 from syncd.observe import logs
@@ -93,13 +94,17 @@ async def test_statements_are_logged_without_their_parameters_at_any_level(
 
 
 async def test_a_transaction_whose_connection_went_away_is_done_again(postgres_server: PostgresServer) -> None:
-    database = Database(postgres_server.url())
-    with pytest.raises(Transient):
-        async with database.begin() as connection:
-            pid = (await connection.execute(text("select pg_backend_pid()"))).scalar_one()
-            async with Database(postgres_server.url()).begin() as other:
-                await other.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
-            with suppress(DBAPIError):
-                await connection.execute(text("select 1"))
+    database, other = Database(postgres_server.url()), Database(postgres_server.url())
+
+    async def work(connection: AsyncConnection) -> None:
+        pid = (await connection.execute(text("select pg_backend_pid()"))).scalar_one()
+        async with other.begin() as ending:
+            await ending.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        with suppress(DBAPIError):
             await connection.execute(text("select 1"))
+        await connection.execute(text("select 1"))
+
+    with pytest.raises(Transient):
+        await database.transact(work)
     await database.close()
+    await other.close()
