@@ -319,7 +319,8 @@ class WebhookFailed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What is read from the database now and then, for the segments and members this process owns. Ages in seconds;
-    `dead_letters` by (segment, reason); `pending` by segment: rows and age of the oldest.
+    `dead_letters` by (segment, reason); `pending` by segment: rows and age of the oldest; `paused`
+    says of each segment whether it or its member is.
     """
 
     pending: Mapping[str, tuple[int, float]]
@@ -328,6 +329,7 @@ class Measured:
     dead_letters: Mapping[tuple[str, str], int]
     dead_tuples: int | None
     oldest_transaction: float | None
+    paused: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -80,13 +81,16 @@ async def measure(owned: Owned, tools: Tools) -> None:
         begun = tools.monotonic()
         members = list(owned())
         bound = [lane.segment for member in members for lane in member.lanes()]
+        paused = {
+            str(lane.segment.key): lane.segment.paused or member.paused for member in members for lane in member.lanes()
+        }
         if told and not members:
             tools.emit(_NOTHING)
         told = bool(members)
         if members:
             try:
                 async with tools.database.read() as connection:
-                    tools.emit(await _measured(connection, bound))
+                    tools.emit(replace(await _measured(connection, bound), paused=paused))
             except Transient as error:
                 tools.emit(DatabaseFailed(where="measuring", words=str(error)))
         await asyncio.sleep(max(_MEASURE, (tools.monotonic() - begun) / _SHARE))
