@@ -11,8 +11,8 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /src
 COPY requirements.lock requirements-dev.lock ./
-# What runs, with the extras mysql, oidc and speed.
-RUN awk '/^[^ ]/ {wanted = /^(aiomysql|joserfc|pymysql|uvloop)==/} wanted' requirements-dev.lock > extras.lock \
+# What runs, with the extras mysql and oidc.
+RUN awk '/^[^ ]/ {wanted = /^(aiomysql|joserfc|pymysql)==/} wanted' requirements-dev.lock > extras.lock \
  && python3 -m venv /opt/venv \
  && /opt/venv/bin/python -m pip install --require-hashes --only-binary :all: -r requirements.lock -r extras.lock
 RUN awk '/^[^ ]/ {wanted = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} wanted' \
@@ -26,7 +26,8 @@ RUN /opt/build/bin/python -m pip wheel --no-build-isolation --no-deps --wheel-di
  && /opt/venv/bin/python -m pip install --no-index --no-deps /dist/*.whl \
  && /opt/venv/bin/python -m pip check \
  && /opt/venv/bin/python -m pip uninstall --yes pip setuptools \
- && rm /opt/venv/bin/[Aa]ctivate*
+ && rm /opt/venv/bin/[Aa]ctivate* \
+ && find /opt/venv -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.pyi' \) -delete
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0

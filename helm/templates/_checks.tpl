@@ -45,6 +45,9 @@
 {{- if and .Values.secrets.database_url .Values.migration.enabled (not .Values.migration.existingSecret) }}
 {{- fail "migration.existingSecret: name the Secret with the URL of the role that may change the schema; or set migration.enabled to false and run `syncd migrate` yourself" }}
 {{- end }}
+{{- if and .Values.trialPostgresql.enabled (not .Values.networkPolicy.enabled) }}
+{{- fail "trialPostgresql.enabled: it knows no password, so only the policies guard it; leave networkPolicy.enabled true" }}
+{{- end }}
 {{- $keys := list }}
 {{- range .Values.members }}
 {{- if has .key $keys }}
