@@ -145,7 +145,7 @@ def _kind(one: dict[str, Any]) -> str:
         case "array":
             items = one["items"]
             return "list of peers" if "$ref" in items else f"list of {_kind(items)}"
-        case "object" if "additionalProperties" in one and one["additionalProperties"]:
+        case "object" if one.get("additionalProperties"):
             return "map of texts"
         case "string":
             return "text"

@@ -38,7 +38,7 @@ def laid_out(name: str, folder: Path) -> tuple[dict[str, str], str]:
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     for mount in container["volumeMounts"]:
         for source in volumes[mount["name"]].get("projected", {}).get("sources", []):
-            ((kind, one),) = source.items()
+            ((_, one),) = source.items()
             for item in one["items"]:
                 file = folder / mount["mountPath"].lstrip("/") / item["path"]
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,9 @@ def test_the_sandbox_is_on_the_loopback_that_syncd_allows_plain_http_on(tmp_path
     assert isinstance(voices.transport(settings), Transport)
     assert settings.members[0].access_token_file is not None
     assert settings.members[0].access_token_file.read_text() == "sandbox-token"
-    (sandbox,) = [one for one in daemon("sandbox with SQLite")["template"]["spec"]["initContainers"] if one["name"] == "sandbox"]
+    (sandbox,) = [
+        one for one in daemon("sandbox with SQLite")["template"]["spec"]["initContainers"] if one["name"] == "sandbox"
+    ]
     assert sandbox["restartPolicy"] == "Always"
     assert "--port=8900" in sandbox["args"]
 
@@ -117,7 +119,9 @@ def test_pods_are_replaced_when_the_configuration_changes_and_only_then() -> Non
 
     assert checksum() == checksum({"replicas": 1, "resources": {"limits": {"memory": "1Gi"}}})
     assert checksum() != checksum({"config": {"log": {"level": "debug"}}})
-    assert checksum() != checksum({"members": [{"key": "ads-bot", "existingSecret": "o", "keys": ["access_token"], "application": "b"}]})
+    assert checksum() != checksum(
+        {"members": [{"key": "ads-bot", "existingSecret": "o", "keys": ["access_token"], "application": "b"}]}
+    )
 
 
 @EVERY
@@ -133,7 +137,9 @@ def test_a_pod_has_time_to_drain_before_it_is_killed(name: str) -> None:
 
 def test_a_longer_drain_gets_a_longer_grace() -> None:
     def grace(**changes: Any) -> int:
-        found: int = render(values(changes)).one("Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        found: int = render(values(changes)).one("Deployment")["spec"]["template"]["spec"][
+            "terminationGracePeriodSeconds"
+        ]
         return found
 
     assert grace() == 45
@@ -194,14 +200,20 @@ def test_sqlite_is_migrated_in_its_pod_and_kept_when_the_release_goes() -> None:
     assert environment(pod["containers"][0])["SYNCD_DATABASE_URL"] == "sqlite+aiosqlite:////var/lib/syncd/syncd.db"
     existing = render(COMBINATIONS["SQLite on a claim"])
     assert not existing.of("PersistentVolumeClaim")
-    assert existing.one("Deployment")["spec"]["template"]["spec"]["volumes"][-1]["persistentVolumeClaim"] == {"claimName": "old"}
+    assert existing.one("Deployment")["spec"]["template"]["spec"]["volumes"][-1]["persistentVolumeClaim"] == {
+        "claimName": "old"
+    }
 
 
 def test_pauses_are_commands_of_a_job_of_the_revision() -> None:
     jobs = render(COMBINATIONS["pauses"]).of("Job")
     (job,) = [one for one in jobs if "-pause-" in one["metadata"]["name"]]
     found = [one["args"] for one in containers(job["spec"]["template"]["spec"])]
-    assert found == [["members", "pause", "ads-bot"], ["segments", "pause", "trial-signups"], ["segments", "pause", "others.old"]]
+    assert found == [
+        ["members", "pause", "ads-bot"],
+        ["segments", "pause", "trial-signups"],
+        ["segments", "pause", "others.old"],
+    ]
 
 
 def test_helm_test_checks_point_by_point_and_that_somebody_is_ready() -> None:
@@ -209,5 +221,5 @@ def test_helm_test_checks_point_by_point_and_that_somebody_is_ready() -> None:
     assert all(pod["metadata"]["annotations"]["helm.sh/hook"] == "test" for pod in pods)
     told = {container["name"]: container for pod in pods for container in pod["spec"]["containers"]}
     assert told["check"]["args"] == ["check"]
-    assert 'http://syncd:8080/readyz' in told["ready"]["args"][0]
+    assert "http://syncd:8080/readyz" in told["ready"]["args"][0]
     compile(told["ready"]["args"][0], "ready", "exec")

@@ -57,7 +57,13 @@ def test_names_are_unique_and_not_too_long_and_nothing_leaves_the_namespace(name
     for _, each in names:
         assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", each)
     assert {one["metadata"].get("namespace", NAMESPACE) for one in documents} == {NAMESPACE}
-    assert not {one["kind"] for one in documents} & {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Secret"}
+    assert not {one["kind"] for one in documents} & {
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Role",
+        "RoleBinding",
+        "Secret",
+    }
 
 
 @EVERY
@@ -116,7 +122,9 @@ def test_notes_say_the_next_three_commands_and_no_secret(name: str) -> None:
     commands = re.findall(r"^ {5}(.*)$", notes, re.MULTILINE)
     assert len(commands) == 3
     assert all(re.search(rf"(kubectl|helm) --namespace {NAMESPACE} ", command) for command in commands)
-    assert not re.search(r"secret|token|password|syncd-(database|ads-bot|keys)", notes.replace("no password", ""), re.I)
+    assert not re.search(
+        r"secret|token|password|syncd-(database|ads-bot|keys)", notes.replace("no password", ""), re.IGNORECASE
+    )
 
 
 def test_an_image_is_named_by_tag_or_by_digest() -> None:

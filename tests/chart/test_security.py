@@ -230,6 +230,6 @@ def test_the_trials_database_is_reached_by_its_release_alone() -> None:
 
 
 def test_a_trial_without_policies_is_refused() -> None:
-    given = values(COMBINATIONS["sandbox with the trial's PostgreSQL"], {"networkPolicy": {"enabled": False}})
-    with pytest.raises(Exception, match="networkPolicy.enabled"):
+    given = values({"networkPolicy": {"enabled": False}}, base=COMBINATIONS["sandbox with the trial's PostgreSQL"])
+    with pytest.raises(Exception, match=r"leave networkPolicy\.enabled true"):
         render(given)

@@ -89,7 +89,9 @@ def test_every_default_stands_in_the_schema() -> None:
     ids=str,
 )
 def test_the_schema_refuses(spoil: Values) -> None:
-    with pytest.raises(Exception, match=r"values don't meet the specifications|additional properties|got |does not match|value must"):
+    with pytest.raises(
+        Exception, match=r"values don't meet the specifications|additional properties|got |does not match|value must"
+    ):
         render(values(spoil))
 
 
@@ -141,7 +143,7 @@ def test_a_contradiction_is_told_in_one_sentence(given: Values, sentence: str) -
 
 
 def test_the_bare_chart_says_what_it_needs() -> None:
-    with pytest.raises(Exception, match="image.repository: say where your registry has the image"):
+    with pytest.raises(Exception, match=r"image\.repository: say where your registry has the image"):
         render({})
 
 
