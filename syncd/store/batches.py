@@ -16,6 +16,7 @@ from syncd.domain.batch import (
     Draft,
     Element,
     RowFate,
+    Trace,
     pack,
     pack_element,
     pack_rows,
@@ -151,8 +152,11 @@ async def settle(connection: AsyncConnection, settled: Settled) -> None:
 
 
 async def is_written(connection: AsyncConnection, batch: BatchId, states: bytes | None) -> bool:
-    """Whether a batch is as a step would leave it: these states, or closed where they are None."""
-    row = (await connection.execute(select(batches.c.open, batches.c.states).where(batches.c.id == batch))).one()
+    """Whether a batch is as a step would leave it: these states, or closed where they are None. It waits for whoever is
+    writing it, as a commit may do whose connection broke.
+    """
+    statement = select(batches.c.open, batches.c.states).where(batches.c.id == batch).with_for_update()
+    row = (await connection.execute(statement)).one()
     return not row.open if states is None else bool(row.open) and row.states == states
 
 
@@ -212,7 +216,7 @@ async def buried(connection: AsyncConnection, rows: Collection[int]) -> set[int]
 
 
 async def promise_reassertion(
-    connection: AsyncConnection, segment_id: int, traces: Collection[tuple[bytes, bytes]], wait: float
+    connection: AsyncConnection, segment_id: int, traces: Collection[Trace], wait: float
 ) -> None:
     """Remembers identities whose last state goes out once more, `wait` seconds from now."""
     statement = insert(reassertions).values(segment_id=segment_id, due_at=later(wait), identities=pack_traces(traces))

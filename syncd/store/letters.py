@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import MOST_ELEMENTS, Element, pack_traces, unpack_element, unpack_traces
+from syncd.domain.batch import MOST_ELEMENTS, Element, Trace, pack_traces, unpack_element, unpack_traces
 from syncd.store.tables import batches, dead_letters, later, ledger, now, reassertions
 
 
@@ -19,7 +19,7 @@ class Due:
     """Identities whose last state goes out once more, and the promises that said so."""
 
     promises: tuple[int, ...]
-    traces: set[tuple[bytes, bytes]]
+    traces: set[Trace]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ async def due(connection: AsyncConnection, segment_id: int) -> Due | None:
         .limit(16)
     )
     promises: list[int] = []
-    traces: set[tuple[bytes, bytes]] = set()
+    traces: set[Trace] = set()
     for number, packed in await connection.execute(statement):
         more = unpack_traces(packed)
         if promises and len(traces) + len(more) > MOST_ELEMENTS:
@@ -91,7 +91,7 @@ async def replay(connection: AsyncConnection, segment_id: int) -> int:
             return total
         await connection.execute(
             insert(reassertions).values(
-                segment_id=segment_id, due_at=later(0.0), identities=pack_traces((key, b"") for key in page)
+                segment_id=segment_id, due_at=later(0.0), identities=pack_traces(map(Trace, page))
             )
         )
         last = page[-1]
