@@ -4,15 +4,16 @@ PYTHON ?= python3
 ARGS ?=
 BENCH ?=
 SEEDS ?= 100
+PYTHON_IMAGE ?=
 
 BIN := .venv/bin
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check lint types test simulate mutants faults format lock bench clean
+.PHONY: help install demo check lint types test chart image image-base release simulate mutants faults format lock bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 install: .venv/.installed ## make .venv with everything locked, and syncd itself in it
 
@@ -41,6 +42,18 @@ types: install ## mypy, strict
 
 test: install ## all tests, on two cores; ARGS="-k ledger" picks some
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+chart: .venv/.deploy ## the chart without a cluster: rendered, validated, secured, its dashboards and alerts tried
+	$(BIN)/python -m pytest -n 2 tests/chart $(ARGS)
+
+image: .venv/.deploy ## build the image with buildah or docker, run it, drain it, measure it; PYTHON_IMAGE=name takes another base
+	PYTHON_IMAGE=$(PYTHON_IMAGE) .ci/image
+
+image-base: ## a base for it from Debian's packages, where no registry can be reached: localhost/syncd-base:bookworm
+	.ci/base-image localhost/syncd-base:bookworm
+
+release: .venv/.deploy ## wheel, chart, dashboards and SBOM of this version into dist/
+	.ci/release
 
 simulate: install ## the whole daemon on virtual time, seed by seed; SEEDS=300 says how many
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
