@@ -13,6 +13,7 @@ from aiohttp import web
 
 from syncd.admin import headers, problems
 from syncd.admin.api import document, session
+from syncd.admin.console import access, doors, frame, letters, members, overview, planning, segment
 from syncd.admin.desk import DESK, Desk
 from syncd.admin.routes import Route
 from syncd.admin.serving import serving
@@ -20,8 +21,18 @@ from syncd.admin.serving import serving
 API: Final[tuple[Route, ...]] = (
     *session.ROUTES,
 )  # fmt: skip
+PAGES: Final[tuple[Route, ...]] = (
+    *doors.ROUTES,
+    *overview.ROUTES,
+    *segment.ROUTES,
+    *letters.ROUTES,
+    *members.ROUTES,
+    *planning.ROUTES,
+    *access.ROUTES,
+)  # fmt: skip
 ROUTES: Final[tuple[Route, ...]] = (
     *API,
+    *PAGES,
     document.route(API),
 )  # fmt: skip
 
@@ -31,6 +42,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def install(app: web.Application, desk: Desk, routes: Sequence[Route] = ROUTES) -> None:
     """Puts the routes into an application that is not served yet, beside what is there."""
     app[DESK] = desk
+    frame.furnish(app, desk)
     app.middlewares.append(_tell)
     app.on_response_prepare.append(headers.dressing(https=desk.is_https))
     for route in routes:

@@ -38,9 +38,7 @@ INTAKE: Final = (
     "The ids of the outbox have fallen back: its database was restored or replaced. Look at `syncd epoch show`, and start a "
     "new epoch once nothing writes with the old ids any more."
 )
-UNKNOWN: Final = (
-    "Rows wait for a segment that does not exist. Create one with this key, or have the CRM write to another; nothing is lost."
-)
+UNKNOWN: Final = "Rows wait for a segment that does not exist. Create one with this key, or have the CRM write to another; nothing is lost."
 
 
 def of_segment(reason: str) -> str:

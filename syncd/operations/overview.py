@@ -18,7 +18,8 @@ from syncd.domain.course import DAY, Look, Move
 from syncd.operations.fresh import Fresh
 from syncd.operations.lives import NextStatus, life_of, next_of
 from syncd.operations.moments import moment
-from syncd.settings import Limits, Settings
+from syncd.settings import Settings
+from syncd.settings.models import Limits
 from syncd.store import batches, ledger, looks, outbox, panorama, reports
 from syncd.store.engine import Database
 from syncd.store.panorama import Pace, Waiting
@@ -322,5 +323,9 @@ def _alarms(quick: _Quick) -> Iterator[Alarm]:
     for key, (count, _) in sorted(quick.pending.items()):
         if key not in known:
             yield Alarm(
-                subject="unknown", key=key, reason="unknown segment", words=f"{count:,} rows wait", remedy=remedy.UNKNOWN
+                subject="unknown",
+                key=key,
+                reason="unknown segment",
+                words=f"{count:,} rows wait",
+                remedy=remedy.UNKNOWN,
             )

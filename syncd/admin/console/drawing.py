@@ -81,7 +81,10 @@ def course(bands: Sequence[Band], label: str) -> Markup:
     start, whole = bands[0].start, bands[-1].end - bands[0].start
     parts = [
         Markup('<rect class="fill-{}" x="{:.3f}" y="0" width="{:.3f}" height="40"><title>{}</title></rect>').format(
-            tone(band.status), (band.start - start) / whole * _WIDE, (band.end - band.start) / whole * _WIDE, band.status
+            tone(band.status),
+            (band.start - start) / whole * _WIDE,
+            (band.end - band.start) / whole * _WIDE,
+            band.status,
         )
         for band in bands
     ]
@@ -92,7 +95,9 @@ def bar(part: float, whole: float, label: str = "", most: float = 0.9) -> Markup
     """How much of a whole; another colour from `most` on."""
     share = min(1.0, max(0.0, part / whole if whole else 0.0))
     high = " high" if share >= most else ""
-    drawn = Markup('<rect class="whole" width="100" height="40" rx="0"/><rect class="part{}" width="{:.2f}" height="40"/>')
+    drawn = Markup(
+        '<rect class="whole" width="100" height="40" rx="0"/><rect class="part{}" width="{:.2f}" height="40"/>'
+    )
     return _svg("bar", label, [drawn.format(high, share * _WIDE)])
 
 

@@ -40,7 +40,8 @@ def environment() -> Environment:
         "ago": ago,
         "moment": said,
         "tone": drawing.tone,
-        "tidy": lambda word: word.replace("_", " "),
+        "instant": instant,
+        "tidy": lambda word: str(word).replace("_", " "),
     }
     made.globals |= {"sparkline": drawing.sparkline, "bar": drawing.bar, "fingerprint": fingerprint}
     return made
@@ -67,6 +68,10 @@ def span(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
+def instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def said(when: datetime | None) -> str:
     return NOTHING if when is None else when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
@@ -78,8 +83,10 @@ def ago(context: Context, when: datetime | None) -> Markup:
         return Markup('<span class="pale">{}</span>').format(NOTHING)
     now: datetime = context["now"]
     seconds = (now - when).total_seconds()
-    words = "now" if abs(seconds) < 5 else f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(when.isoformat(timespec="seconds"), said(when), words)
+    words = "just now" if abs(seconds) < 60 else f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        when.isoformat(timespec="seconds"), said(when), words
+    )
 
 
 def render(made: Environment, name: str, context: Mapping[str, Any]) -> str:

@@ -1,0 +1,44 @@
+"""Pictures of every page, at both widths, in light and dark: `python -m tests.console.shots FOLDER`, to be looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from syncd.domain.access import Role
+from syncd.store.engine import Database
+from syncd.store.migrate import upgrade
+from tests.component.admin.house import opened
+from tests.conftest import sqlite_url
+from tests.console.browsing import DESKTOP, PHONE, chromium, know, visiting
+from tests.console.conftest import made
+from tests.console.filled import fill
+from tests.console.pages import PAGES
+
+
+async def shoot(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        url = sqlite_url(Path(temporary) / "syncd.db")
+        await upgrade(url)
+        database = Database(url)
+        await know(database, Role.ADMIN, name="ada.lovelace")
+        await fill(database)
+        async with opened(database, made(url, Path(temporary))) as house, chromium() as browser:
+            for width, size in (("desktop", DESKTOP), ("phone", PHONE)):
+                for dark in (False, True):
+                    async with visiting(browser, house.base, size, dark=dark) as visit:
+                        await visit.go("/sign-in")
+                        name = f"{width}-{'dark' if dark else 'light'}"
+                        await visit.page.screenshot(path=folder / f"sign-in-{name}.png", full_page=True)
+                        await visit.sign_in("ada.lovelace")
+                        for title, path in PAGES.items():
+                            await visit.go(path)
+                            await visit.page.screenshot(path=folder / f"{title}-{name}.png", full_page=True)
+        await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(shoot(Path(sys.argv[1])))
