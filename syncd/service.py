@@ -16,7 +16,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,18 +37,21 @@ from syncd.observe.health import health_app, listening, metrics_app
 from syncd.observe.logs import configure, log_events
 from syncd.observe.metrics import Metrics, watch_loop
 from syncd.operations import people, voices
+from syncd.operations.persons import key_if_any
 from syncd.pipeline import react, refresh, watch
 from syncd.pipeline.lanes import Road
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.origin import Origin
 from syncd.pipeline.own import Ownership
 from syncd.pipeline.run import Beside, work
-from syncd.reconcile import watchdog
+from syncd.pipeline.suppress import Suppression
+from syncd.reconcile import erase, watchdog
+from syncd.reconcile.erase import Eraser
 from syncd.reconcile.provision import Provisioner
 from syncd.reconcile.track import Tracker
 from syncd.settings import Member as Declared
 from syncd.settings import Settings
-from syncd.store import lockfile, migrate, notices, segments
+from syncd.store import lockfile, migrate, notices, segments, suppressions
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
 
@@ -136,6 +139,7 @@ class Daemon:
             request_timeout=timeout,
             allow_names_only=settings.users.allow_names_only,
             origin=Origin(self.database, emit),
+            suppression=Suppression(key_if_any(settings)),
         )
 
     def reasons(self) -> list[str]:
@@ -199,6 +203,7 @@ class Daemon:
         while not stop.is_set():
             try:
                 await migrate.usable(self.database)
+                await self._suppress()
                 await self._declare()
                 await self._reseal()
                 if await people.first_admin(self.database, self._settings):
@@ -216,6 +221,12 @@ class Daemon:
             except TimeoutError:
                 continue
         return False
+
+    async def _suppress(self) -> None:
+        """Nobody who was erased is added again for want of a key. Raises BadConfiguration."""
+        key = self._tools.suppression.key
+        async with self.database.read() as connection:
+            suppressions.agrees(await suppressions.state(connection), key.id if key else None)
 
     async def _declare(self) -> None:
         people = {member.key: member.application for member in self._settings.members}
@@ -284,6 +295,7 @@ class Daemon:
             self._provisioning(member, caller),
             self._tracking(member, caller),
             self._watching(member, caller),
+            self._erasing(member),
         )
         try:
             return await work(member, self._tools, beside, stop, lambda: self._settings.shutdown.deadline)
@@ -361,6 +373,21 @@ class Daemon:
 
         return look
 
+    def _erasing(self, member: Member) -> Beside:
+        eraser = Eraser(
+            database=self.database,
+            grant=member.grant,
+            emit=self._emit,
+            key=self._tools.suppression.key,
+            quiet=lambda segment: _gathering(member, segment),
+        )
+
+        async def erasing() -> None:
+            await eraser.look()
+            await asyncio.sleep(erase.EVERY)
+
+        return erasing
+
     async def _looked(self, member: Member, seen: Failure | bool) -> None:
         """What it means for a member that LinkedIn could be asked (`seen` is false where there was nothing to ask), or not."""
         if isinstance(seen, TokenRefused):
@@ -371,3 +398,9 @@ class Daemon:
             self._emit(LookFailed(member=member.key, words=seen.words))
         elif seen:
             await react.resume_member(member, self._tools)  # it may have nothing in flight that could try again
+
+
+def _gathering(member: Member, segment_id: int) -> AbstractAsyncContextManager[object]:
+    """Holds back what would write batches of a segment; one that has no lane takes nothing anyway."""
+    lanes = (road.lanes.get(segment_id) for road in member.roads.values())
+    return next((lane.gathering for lane in lanes if lane is not None), nullcontext())

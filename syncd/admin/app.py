@@ -13,7 +13,7 @@ from aiohttp import web
 
 from syncd.admin import headers, problems
 from syncd.admin.api import document, session
-from syncd.admin.console import access, doors, frame, letters, members, overview, planning, segment
+from syncd.admin.console import access, doors, erasure, frame, letters, members, overview, planning, presence, segment
 from syncd.admin.desk import DESK, Desk
 from syncd.admin.routes import Route
 from syncd.admin.serving import serving
@@ -25,9 +25,11 @@ PAGES: Final[tuple[Route, ...]] = (
     *doors.ROUTES,
     *overview.ROUTES,
     *segment.ROUTES,
+    *presence.ROUTES,
     *letters.ROUTES,
     *members.ROUTES,
     *planning.ROUTES,
+    *erasure.ROUTES,
     *access.ROUTES,
 )  # fmt: skip
 ROUTES: Final[tuple[Route, ...]] = (

@@ -277,6 +277,46 @@ class TombstonesPruned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsExpired:
+    """Rows of a table that were kept long enough are deleted."""
+
+    table: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureEnded:
+    """A person is out of every segment, or for good (`kind`); nothing says who."""
+
+    erasure: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRaised:
+    """Something wants a person, or got worse; said once."""
+
+    kind: str
+    about: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertHealed:
+    kind: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookFailed:
+    """A notification did not arrive; it is tried again."""
+
+    notification: int
+    attempts: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What is read from the database now and then, for the segments and members this process owns. Ages in seconds;
     `dead_letters` by (segment, reason); `pending` by segment: rows and age of the oldest.
@@ -332,6 +372,11 @@ Event = (
     | DatabaseFailed
     | LookFailed
     | TombstonesPruned
+    | RowsExpired
+    | ErasureEnded
+    | AlertRaised
+    | AlertHealed
+    | WebhookFailed
     | Measured
     | LimitSeen
 )

@@ -168,6 +168,8 @@ def level_of(event: Event) -> int:
             | events.AccountCrowded()
             | events.TokenEnds()
             | events.VersionEnds()
+            | events.AlertRaised()
+            | events.WebhookFailed()
         ):
             return logging.WARNING
         case events.ResourceBackedOff(seconds=seconds):
@@ -188,6 +190,8 @@ def level_of(event: Event) -> int:
             | events.TokenRefreshed()
             | events.LeaseTaken()
             | events.Reasserted()
+            | events.ErasureEnded()
+            | events.AlertHealed()
         ):
             return logging.INFO
         case (
@@ -198,6 +202,7 @@ def level_of(event: Event) -> int:
             | events.StatusSeen()
             | events.AccountSeen()
             | events.TombstonesPruned()
+            | events.RowsExpired()
             | events.Measured()
             | events.LimitSeen()
         ):

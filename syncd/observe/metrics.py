@@ -159,6 +159,11 @@ class Metrics:
                 | events.AccountCrowded()
                 | events.TokenEnds()
                 | events.VersionEnds()
+                | events.RowsExpired()
+                | events.ErasureEnded()
+                | events.AlertRaised()
+                | events.AlertHealed()
+                | events.WebhookFailed()
             ):
                 pass  # for the log only
             case _:

@@ -13,6 +13,7 @@ from syncd.linkedin.pacing import Pacer
 from syncd.linkedin.transport import Transport
 from syncd.pipeline.lanes import Lane, Road, Turn
 from syncd.pipeline.origin import Origin
+from syncd.pipeline.suppress import Suppression
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
 
@@ -28,6 +29,7 @@ class Tools:
     request_timeout: float
     allow_names_only: bool
     origin: Origin
+    suppression: Suppression
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -39,7 +39,7 @@ async def entries(connection: AsyncConnection, segment_id: int, identities: Coll
     if not identities:
         return {}
     statement = select(ledger.c.identity, ledger.c.present, ledger.c.rank, ledger.c.sent, ledger.c.anonymous).where(
-        ledger.c.segment_id == segment_id, _one_of(connection, ledger.c.identity, list(identities), BYTEA)
+        ledger.c.segment_id == segment_id, one_of(connection, ledger.c.identity, list(identities), BYTEA)
     )
     found: dict[bytes, Entry] = {}
     for identity, present, at, packed, anonymous in await connection.execute(statement):
@@ -48,7 +48,8 @@ async def entries(connection: AsyncConnection, segment_id: int, identities: Coll
     return found
 
 
-def _one_of(connection: AsyncConnection, member: Any, values: Sequence[Any], of: Any) -> Any:
+def one_of(connection: AsyncConnection, member: Any, values: Sequence[Any], of: Any) -> Any:
+    """Whether a column is one of many values, given as one array where the database takes arrays."""
     if connection.dialect.name == "postgresql":
         return member == func.any(bindparam(None, values, type_=ARRAY(of)))
     return member.in_(values)
@@ -182,7 +183,7 @@ def _anonymous(element: Element) -> int:
 async def lines(connection: AsyncConnection, segment_id: int, names: Collection[str]) -> dict[str, Holder]:
     """The lines of some subjects of a segment."""
     statement = select(subjects.c.subject, subjects.c.identity, subjects.c.rank).where(
-        subjects.c.segment_id == segment_id, _one_of(connection, subjects.c.subject, list(names), Text)
+        subjects.c.segment_id == segment_id, one_of(connection, subjects.c.subject, list(names), Text)
     )
     rows = await connection.execute(statement)
     return {name: Holder(identity, Rank(at)) for name, identity, at in rows}
@@ -192,7 +193,7 @@ async def holders(connection: AsyncConnection, segment_id: int, identities: Coll
     """How many subjects hold each of some identities."""
     statement = (
         select(subjects.c.identity, func.count())
-        .where(subjects.c.segment_id == segment_id, _one_of(connection, subjects.c.identity, list(identities), BYTEA))
+        .where(subjects.c.segment_id == segment_id, one_of(connection, subjects.c.identity, list(identities), BYTEA))
         .group_by(subjects.c.identity)
     )
     return dict((await connection.execute(statement)).all())

@@ -83,7 +83,9 @@ async def visiting(
     )
     page = await context.new_page()
     visit = Visit(page=page, base=base)
-    page.on("console", lambda message: visit.said.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on(
+        "console", lambda message: visit.said.append(message.text) if message.type in {"error", "warning"} else None
+    )
     page.on("pageerror", lambda error: visit.said.append(str(error)))
     yield visit
     await context.close()

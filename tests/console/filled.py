@@ -31,7 +31,9 @@ from syncd.store.tables import (
 
 OURS = "urn:li:sponsoredAccount:123456"
 THEIRS = "urn:li:sponsoredAccount:654321"
-HOSTILE = "<script>document.body.dataset.broken='yes'</script><img src=x onerror=\"document.body.dataset.broken='yes'\">"
+HOSTILE = (
+    "<script>document.body.dataset.broken='yes'</script><img src=x onerror=\"document.body.dataset.broken='yes'\">"
+)
 DAY = 86_400.0
 
 _SEGMENTS: tuple[dict[str, Any], ...] = (
@@ -125,13 +127,22 @@ async def _segment(connection: AsyncConnection, number: int, given: dict[str, An
 
 
 async def _course(connection: AsyncConnection, number: int, given: dict[str, Any], now: float, since: float) -> None:
-    steps = [("", "BUILDING", 98.0), ("BUILDING", "READY", 96.5), ("READY", "UPDATING", 40.0), ("UPDATING", "READY", 39.2)]
+    steps = [
+        ("", "BUILDING", 98.0),
+        ("BUILDING", "READY", 96.5),
+        ("READY", "UPDATING", 40.0),
+        ("UPDATING", "READY", 39.2),
+    ]
     last = ("READY", given["status"], (now - since) / DAY)
     for before, after, days in [*steps, last]:
         if before != after:
             await connection.execute(
                 insert(transitions).values(
-                    segment_id=number, from_status=before, to_status=after, documented=after != "ERROR", at=now - days * DAY
+                    segment_id=number,
+                    from_status=before,
+                    to_status=after,
+                    documented=after != "ERROR",
+                    at=now - days * DAY,
                 )
             )
     size = given.get("audience_size")

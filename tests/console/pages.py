@@ -16,6 +16,7 @@ PAGES: Final = {
     "drop": "/dead-letters/drop?segment=trial-signups&reason=refused",
     "members": "/members",
     "templates": "/templates",
+    "erasure": "/erasure",
     "audit": "/audit",
     "access": "/access",
 }
