@@ -19,7 +19,7 @@ _LONGEST: Final = 300
 
 
 class Below(frame.Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    below: Annotated[int, msgspec.Meta(ge=1, lt=2**63)] | None = None
+    below: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
 
 
 class Erase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -109,7 +109,7 @@ def _context(desk: Desk, **more: Any) -> dict[str, Any]:
     return {"now": now, "person": None, "csrf": "", "here": "", "menu": _MENU, "problem": "", "said": "", **more}
 
 
-def page(call: Call, name: str, *, title: str, status: int = 200, **context: Any) -> web.Response:
+def page(call: Call, name: str, /, *, title: str, status: int = 200, **context: Any) -> web.Response:
     """A whole page for whoever is signed in."""
     csrf = call.session.csrf if call.session is not None else ""
     given = {"person": call.caller, "csrf": csrf, "title": title, **context}
@@ -117,13 +117,13 @@ def page(call: Call, name: str, *, title: str, status: int = 200, **context: Any
     return web.Response(status=status, text=html, content_type="text/html")
 
 
-def door(call: Call, name: str, *, title: str, status: int = 200, **context: Any) -> web.Response:
+def door(call: Call, name: str, /, *, title: str, status: int = 200, **context: Any) -> web.Response:
     """A page for whoever is not."""
     html = rendering.render(of(call).made, name, _context(call.desk, title=title, **context))
     return web.Response(status=status, text=html, content_type="text/html")
 
 
-def part(call: Call, name: str, **context: Any) -> str:
+def part(call: Call, name: str, /, **context: Any) -> str:
     """The inside of a live part."""
     return rendering.render(of(call).made, name, _context(call.desk, person=call.caller, **context))
 

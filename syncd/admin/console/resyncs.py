@@ -22,7 +22,7 @@ _LIST: Final = "/live/resyncs"
 
 
 class Before(frame.Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    before: Annotated[int, msgspec.Meta(ge=1, lt=2**63)] | None = None
+    before: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
