@@ -12,25 +12,36 @@ from typing import Final
 from aiohttp import web
 
 from syncd.admin import headers, problems
-from syncd.admin.api import document, session
-from syncd.admin.console import access, doors, erasure, frame, letters, members, overview, planning, presence, segment
+from syncd.admin.api import (
+    audit,
+    batches,
+    changes,
+    document,
+    letters,
+    members,
+    people,
+    planning,
+    segments,
+    session,
+    templates,
+)
+from syncd.admin.console import frame
+from syncd.admin.console.routes import PAGES
 from syncd.admin.desk import DESK, Desk
 from syncd.admin.routes import Route
 from syncd.admin.serving import serving
 
 API: Final[tuple[Route, ...]] = (
     *session.ROUTES,
-)  # fmt: skip
-PAGES: Final[tuple[Route, ...]] = (
-    *doors.ROUTES,
-    *overview.ROUTES,
-    *segment.ROUTES,
-    *presence.ROUTES,
+    *segments.ROUTES,
+    *changes.ROUTES,
+    *batches.ROUTES,
     *letters.ROUTES,
     *members.ROUTES,
     *planning.ROUTES,
-    *erasure.ROUTES,
-    *access.ROUTES,
+    *templates.ROUTES,
+    *audit.ROUTES,
+    *people.ROUTES,
 )  # fmt: skip
 ROUTES: Final[tuple[Route, ...]] = (
     *API,

@@ -106,7 +106,7 @@ async def _members(connection: AsyncConnection, now: float) -> None:
 
 
 async def _segment(connection: AsyncConnection, number: int, given: dict[str, Any], now: float) -> None:
-    since = now - DAY * (1 + number)
+    since = now - DAY * (39.2 if given["status"] == "READY" else 1 + number)
     values = {
         "kind": "user",
         "account": OURS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import web
@@ -13,14 +14,14 @@ from syncd.domain.access import Role
 from syncd.domain.change import Reason
 from syncd.errors import Rejected
 from syncd.operations import letters
-from syncd.operations.letters import LetterList, Which
-
-_MOST: Final = 100
+from syncd.operations.letters import Which
+from syncd.operations.paging import Slice
 
 
 class Filter(frame.Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
     segment: str = ""
     reason: str = ""
+    cursor: str = ""
 
 
 class Meant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,65 +39,49 @@ async def _keys(call: Call) -> list[str]:
     return [one.key for one in whole.segments]
 
 
-async def _found(call: Call, which: Which, keys: list[str]) -> LetterList:
-    """Only what is of the caller's accounts; a letter whose segment is gone is nobody's."""
-    found = await letters.listed(call.desk.database, which, _MOST)
-    if call.caller.accounts is None:
-        return found
-    mine = set(keys)
-    return LetterList(
-        counts=[one for one in found.counts if one.segment in mine],
-        newest=[one for one in found.newest if one.segment in mine],
-    )
-
-
 async def _page(call: Call) -> web.Response:
     query: Filter = call.query
-    keys = await _keys(call)
-    which = Which(segment=query.segment if query.segment in keys else None, reason=query.reason or None)
-    found = await _found(call, which, keys)
+    which = Which(segment=query.segment or None, reason=query.reason or None, accounts=call.caller.accounts)
+    counts = (await letters.listed(call.desk.database, which, 0)).counts
+    newest = await letters.paged(call.desk.database, which, Slice(cursor=query.cursor or None))
+    kept = {"segment": query.segment, "reason": query.reason, "cursor": newest.next_cursor}
+    older = urlencode({name: value for name, value in kept.items() if value})
     return frame.page(
         call,
         "letters.html",
         title="Dead letters",
         here="letters",
         which=which,
-        keys=keys,
+        keys=await _keys(call),
         reasons=[one.value for one in Reason],
-        counts=found.counts,
-        newest=found.newest,
-        older="",
+        counts=counts,
+        newest=newest.items,
+        older=f"/dead-letters?{older}" if newest.next_cursor else "",
         said=frame.said(call),
     )
 
 
-async def _checked(call: Call) -> Which:
-    """What a form means, if it is all of the caller's accounts."""
+def _meant(call: Call) -> Which:
     given: Meant = call.body
-    which = Which(segment=given.segment, reason=given.reason, ids=() if given.ids is None else (given.ids,))
+    ids = () if given.ids is None else (given.ids,)
+    which = Which(segment=given.segment, reason=given.reason, ids=ids, accounts=call.caller.accounts)
     if which.all:
         raise Rejected("say which dead letters")
-    if call.caller.accounts is not None:
-        keys = await _keys(call)
-        seen = await _found(call, Which(segment=given.segment, reason=given.reason), keys)
-        if given.segment not in keys and not (given.ids and given.ids in {one.id for one in seen.newest}):
-            raise Rejected("those dead letters are of no ad account of yours")
     return which
 
 
 async def _retry(call: Call) -> web.Response:
-    done = await letters.retry(call.desk.database, await _checked(call))
+    done = await letters.retry(call.desk.database, _meant(call), by=call.caller.by())
     frame.of(call).watch.outdate()
     return frame.see("/dead-letters", "retried", done.letters)
 
 
 async def _ask(call: Call) -> web.Response:
     query: Filter = call.query
-    keys = await _keys(call)
-    if query.segment not in keys or not query.reason:
+    if not query.segment or not query.reason:
         raise Rejected("say which dead letters: a segment and a reason")
-    which = Which(segment=query.segment, reason=query.reason)
-    found = await _found(call, which, keys)
+    which = Which(segment=query.segment, reason=query.reason, accounts=call.caller.accounts)
+    found = await letters.listed(call.desk.database, which, 0)
     return frame.page(
         call,
         "drop_letters.html",
@@ -110,7 +95,7 @@ async def _ask(call: Call) -> web.Response:
 async def _drop(call: Call) -> web.Response:
     if call.body.sure != "yes":
         raise Rejected("say that they are not needed any more")
-    done = await letters.drop(call.desk.database, await _checked(call))
+    done = await letters.drop(call.desk.database, _meant(call), by=call.caller.by())
     frame.of(call).watch.outdate()
     return frame.see("/dead-letters", "dropped", done.letters)
 

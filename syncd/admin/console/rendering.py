@@ -41,6 +41,8 @@ def environment() -> Environment:
         "moment": said,
         "tone": drawing.tone,
         "instant": instant,
+        "coded": coded,
+        "sentence": lambda words: words.partition(". ")[0].rstrip(".") + ".",
         "tidy": lambda word: str(word).replace("_", " "),
     }
     made.globals |= {"sparkline": drawing.sparkline, "bar": drawing.bar, "fingerprint": fingerprint}
@@ -66,6 +68,14 @@ def span(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
+
+
+def coded(words: str) -> Markup:
+    """Words with commands between backticks, as advice writes them."""
+    parts = words.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(one) if number % 2 else one for number, one in enumerate(parts)
+    )
 
 
 def instant(seconds: float) -> datetime:

@@ -50,9 +50,13 @@ async def _line(call: Call, key: str) -> tuple[SegmentLine, Overview]:
     return line, whole
 
 
-async def _inside(call: Call, tale: Story, line: SegmentLine, whole: Overview) -> str:
+def _inside(call: Call, line: SegmentLine, whole: Overview) -> str:
     alarms = [one for one in whole.alarms if (one.subject, one.key) in {("segment", line.key), ("member", line.member)}]
-    return frame.part(call, "live_segment.html", line=line, alarms=alarms, batches=tale.batches)
+    return frame.part(call, "live_segment.html", line=line, alarms=alarms)
+
+
+def _batches(call: Call, tale: Story) -> str:
+    return frame.part(call, "live_batches.html", batches=tale.batches)
 
 
 async def _page(call: Call) -> web.Response:
@@ -63,7 +67,6 @@ async def shown(call: Call, found: object = None) -> web.Response:
     """The page; `found` is what was just found of a person in it."""
     tale = await told(call)
     line, whole = await _line(call, tale.key)
-    inside = await _inside(call, tale, line, whole)
     return frame.page(
         call,
         "segment.html",
@@ -72,7 +75,8 @@ async def shown(call: Call, found: object = None) -> web.Response:
         path=frame.path_of(tale.key),
         story=tale,
         line=line,
-        live=frame.live(inside, _live_path(tale.key), _EVERY),
+        live=frame.live(_inside(call, line, whole), _live_path(tale.key), _EVERY),
+        batches=frame.live(_batches(call, tale), _batches_path(tale.key), _EVERY),
         course=_course(tale, whole.at.timestamp()),
         funnel=list(_funnel(tale)),
         plots=list(_plots(tale.looks)),
@@ -85,10 +89,19 @@ def _live_path(key: str) -> str:
     return frame.path_of(key, "/live")
 
 
+def _batches_path(key: str) -> str:
+    return frame.path_of(key, "/live/batches")
+
+
 async def _renew(call: Call) -> web.Response:
+    key = call.part("segment")
+    line, whole = await _line(call, key)
+    return frame.renewed(call, _inside(call, line, whole), _live_path(key), _EVERY)
+
+
+async def _renew_batches(call: Call) -> web.Response:
     tale = await told(call)
-    line, whole = await _line(call, tale.key)
-    return frame.renewed(call, await _inside(call, tale, line, whole), _live_path(tale.key), _EVERY)
+    return frame.renewed(call, _batches(call, tale), _batches_path(tale.key), _EVERY)
 
 
 def _course(tale: Story, now: float) -> Markup:
@@ -101,24 +114,24 @@ def _course(tale: Story, now: float) -> Markup:
 
 
 def _funnel(tale: Story) -> Iterator[tuple[str, int | None, str, int]]:
-    """Each step with its number, how much of the step before it is, and the widest bar there is."""
+    """Each step with its number, its share of the rows (matched: of what was sent), and how wide the whole is: rows are
+    ours, the last two are LinkedIn's estimates.
+    """
     one = tale.funnel
     if not one.seen:
         return
-    steps: list[tuple[str, int | None]] = [
-        ("Rows seen", one.seen),
-        ("Valid rows", one.seen - one.dead),
-        ("People and companies prepared", one.prepared),
-        ("Accepted by LinkedIn", one.accepted),
-        ("Matched, last 7 days", tale.matched_count),
-        ("Audience", tale.looks[-1].audience_size if tale.looks else None),
-    ]
-    whole = max(value or 0 for _, value in steps)
-    before: int | None = None
-    for name, value in steps:
-        share = f"{value / before:.0%} of the last" if value is not None and before else ""
-        yield name, value, share, whole
-        before = value
+    yield "Rows seen", one.seen, "", one.seen
+    yield "Valid", one.seen - one.dead, _share(one.seen - one.dead, one.seen), one.seen
+    yield "People", one.prepared, _share(one.prepared, one.seen), one.seen
+    yield "Accepted", one.accepted, _share(one.accepted, one.seen), one.seen
+    size = tale.looks[-1].audience_size if tale.looks else None
+    whole = max(tale.input_count or 0, size or 0)
+    yield "Matched", tale.matched_count, _share(tale.matched_count, tale.input_count), whole
+    yield "Audience", size, "", whole
+
+
+def _share(part: int | None, whole: int | None) -> str:
+    return f"{part / whole:.0%}" if part is not None and whole else ""
 
 
 def _plots(looks: Sequence[Look]) -> Iterator[dict[str, Any]]:
@@ -193,7 +206,7 @@ async def _create(call: Call) -> web.Response:
     if not call.caller.sees(given.account):
         return await _form(call, given, "that ad account is none of yours")
     try:
-        await segments.create(call.desk.database, call.desk.settings, wanted)
+        await segments.create(call.desk.database, call.desk.settings, wanted, by=call.caller.by())
     except Rejected as refused:
         return await _form(call, given, str(refused))
     frame.of(call).watch.outdate()
@@ -205,7 +218,7 @@ def _order(order: Any, done: str) -> frame.Handler:
 
     async def carry_out(call: Call) -> web.Response:
         key = call.part("segment")
-        await order(call.desk.database, key)
+        await order(call.desk.database, key, by=call.caller.by())
         frame.of(call).watch.outdate()
         return frame.see(frame.path_of(key), done)
 
@@ -217,7 +230,7 @@ async def _delete(call: Call) -> web.Response:
     key = call.part("segment")
     if given.confirm != key:
         raise Rejected(f"type the segment's key, {key}, to delete it")
-    await segments.delete(call.desk.database, call.desk.settings, key)
+    await segments.delete(call.desk.database, call.desk.settings, key, by=call.caller.by(given.reason))
     frame.of(call).watch.outdate()
     return frame.see("/", "deleted")
 
@@ -228,6 +241,7 @@ ROUTES: Final = (
     frame.posted("/segments", _create, "Create a segment", Reach.FILTERED, body=Wanted),
     frame.got(_PATH, _page, "A segment", Reach.SEGMENT),
     frame.polled(f"{_PATH}/live", _renew, "A segment's live part", Reach.SEGMENT),
+    frame.polled(f"{_PATH}/live/batches", _renew_batches, "A segment's batches, live", Reach.SEGMENT),
     frame.got(f"{_PATH}/settings", _settings, "What a segment is", Reach.SEGMENT),
     frame.posted(f"{_PATH}/pause", _order(segments.pause, "paused"), "Pause a segment", Reach.SEGMENT),
     frame.posted(f"{_PATH}/resume", _order(segments.resume, "resumed"), "Resume a segment", Reach.SEGMENT),
