@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from syncd.domain.course import Look
-from syncd.errors import Rejected
+from syncd.errors import Absent
 from syncd.operations.moments import moment
 from syncd.operations.segments import unknown
 from syncd.store import looks, panorama, reports
@@ -53,7 +53,7 @@ class BatchLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """Spells and looks oldest first, batches newest first. `reasons` counts dead letters."""
+    """Spells and looks oldest first, batches newest first."""
 
     key: str
     name: str
@@ -69,15 +69,14 @@ class Story:
     looks: tuple[Look, ...]
     funnel: Funnel
     batches: tuple[BatchLine, ...]
-    reasons: dict[str, int]
 
 
 async def of(database: Database, key: str, accounts: Collection[str] | None = None) -> Story:
-    """Raises Rejected for a segment that is not known, or whose ad account is none of `accounts`."""
+    """Raises Absent for a segment that is not known, or whose ad account is none of `accounts`."""
     async with database.read() as connection:
         found = await reports.segment_rows(connection, key)
         if not found or (accounts is not None and found[0].account not in accounts):
-            raise await unknown(connection, key) if accounts is None else Rejected(f"there is no segment {key}")
+            raise await unknown(connection, key) if accounts is None else Absent(f"there is no segment {key}")
         row = found[0]
         moves = await reports.transitions_of(connection, row.id, _TRANSITIONS)
         seen = await panorama.looks_since(connection, looks.KEPT, [row.id])
@@ -96,7 +95,6 @@ async def of(database: Database, key: str, accounts: Collection[str] | None = No
             looks=(*seen.get(row.id, []), *_present(row)),
             funnel=await panorama.funnel(connection, row.id),
             batches=tuple(map(_batch, await panorama.newest_batches(connection, row.id, _BATCHES))),
-            reasons={one.reason: one.letters for one in await reports.letter_counts(connection, key)},
         )
 
 

@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks import drains, singles, transform
+from tests.benchmarks import drains, singles, transform, watching
 from tests.benchmarks.figures import QUICK, Figure, Size, merged, table
 from tests.benchmarks.ground import SERVER
 from tests.postgres import binaries
@@ -31,6 +31,7 @@ BENCHMARKS: Final[dict[tuple[str, ...], tuple[Benchmark, int]]] = {
     ("B9",): (drains.embedded, 3),
     ("B11",): (drains.companies, 1),
     ("B12",): (singles.many_segments, 1),
+    ("B13",): (watching.watched, 1),
 }
 """By the measures of issue 4, with how often each runs. The reconcile of B8 waits for `resync --mode reconcile`."""
 _AT_ONCE: Final = 4
