@@ -92,7 +92,7 @@ class Lane:
     intake may take, having been counted already (0: not counted).
     Monotonic times: `probe_at` when a parked one is tried again, `bound_at` when its DMP segment was made, `ready_at`
     from when on that takes data. `owed` says that re-assertions are due, `wanted` that dead letters go again,
-    `doubted` that a batch may have been written without our knowing. `taken` is the source epoch and the highest row that
+    `resyncing` that a resync has something left to send, `doubted` that a batch may have been written without our knowing. `taken` is the source epoch and the highest row that
     an intake of this process committed: a database that knows less has lost commits. `brimming` says that the last intake
     found more than a trickle.
     """
@@ -112,6 +112,7 @@ class Lane:
     status_known: bool = False
     owed: bool = False
     wanted: bool = False
+    resyncing: bool = False
 
     def add(self, journey: Journey) -> None:
         entering = Open.of(journey)
@@ -180,8 +181,8 @@ class Lane:
         return sum(1 for batch in self.batches if batch.is_retrying) < RETRYING
 
     def takes_again(self, now: float) -> bool:
-        """Whether what comes from the ledger or from dead letters may go out next."""
-        due = (self.owed or self.wanted) and not self.is_held_up and not self.gathering.locked()
+        """Whether what comes from the ledger, from dead letters or from a resync may go out next."""
+        due = (self.owed or self.wanted or self.resyncing) and not self.is_held_up and not self.gathering.locked()
         return due and self.is_open(now)
 
     @property

@@ -15,6 +15,7 @@ from syncd.domain.batch import LOWEST, BatchId, BatchKind, Draft, Element, Entry
 from syncd.domain.collapse import arranged
 from syncd.domain.events import Reasserted
 from syncd.domain.settlement import Journey
+from syncd.pipeline import resync
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
 from syncd.store import batches, ledger, letters
@@ -24,11 +25,15 @@ Written = list[tuple[BatchId, Draft]]
 
 
 async def resend(lane: Lane, member: Member, tools: Tools) -> None:
-    """Prepares one batch of what a segment owes: dead letters that go again first. Raises LeaseLost, Transient."""
+    """Prepares one batch of what a segment owes: dead letters that go again first, a resync last. Raises LeaseLost,
+    Transient.
+    """
     if lane.wanted:
         lane.wanted = await retry(lane, member, tools)
     elif lane.owed:
         lane.owed = await reassert(lane, member, tools)
+    elif lane.resyncing:
+        lane.resyncing = await resync.forward(lane, member, tools)
 
 
 async def reassert(lane: Lane, member: Member, tools: Tools) -> bool:
