@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from syncd.store.tables import SCHEMA, metadata
+from syncd.store.schema import SCHEMA, metadata
 
 connection = context.config.attributes["connection"]
 postgresql = connection.dialect.name == "postgresql"

@@ -2,6 +2,9 @@
 
     SyncdError
     ├── Rejected            the input is wrong: say so in one line, exit 2, change nothing
+    │   ├── Absent          what it names does not exist, or not for whoever asks
+    │   ├── Clashing        it does not fit what is there or under way: look, then ask again
+    │   └── Denied          whoever asks may not: somebody with another role or scope has to
     ├── BadConfiguration    the configuration is wrong: say so in one line, exit 78
     ├── Transient           try the same thing again later
     ├── LeaseLost           another replica owns the member now: drop everything held for it
@@ -23,6 +26,18 @@ class Rejected(SyncdError):
     """The caller's input is wrong; nothing was changed."""
 
     exit_code = 2
+
+
+class Absent(Rejected):
+    """What the input names does not exist, or not for whoever asks."""
+
+
+class Clashing(Rejected):
+    """The input does not fit what is there or under way."""
+
+
+class Denied(Rejected):
+    """Whoever asks may not do this."""
 
 
 class BadConfiguration(SyncdError):

@@ -22,6 +22,8 @@ from typing import Final
 
 import structlog
 
+from syncd.admin.app import install
+from syncd.admin.desk import Desk
 from syncd.domain.events import DatabaseFailed, Emit, Event, LookFailed, RequestEnded, TokenRefreshed
 from syncd.domain.outcome import Failure, Sunset, TokenRefused
 from syncd.domain.quota import quota
@@ -34,7 +36,7 @@ from syncd.linkedin.transport import Observe, Transport
 from syncd.observe.health import health_app, listening, metrics_app
 from syncd.observe.logs import configure, log_events
 from syncd.observe.metrics import Metrics, watch_loop
-from syncd.operations import voices
+from syncd.operations import people, voices
 from syncd.pipeline import react, refresh, watch
 from syncd.pipeline.lanes import Road
 from syncd.pipeline.member import Member, Tools
@@ -78,6 +80,7 @@ async def run(settings: Settings) -> None:
                 listening(metrics_app(metrics), settings.metrics.host, settings.metrics.port)
             )
             health = health_app(metrics, daemon.reasons)
+            install(health, Desk(database=daemon.database, settings=settings, reasons=daemon.reasons))
             await stack.enter_async_context(listening(health, settings.http.host, settings.http.port))
             stack.push_async_callback(daemon.database.close)
             async with asyncio.TaskGroup() as group:
@@ -198,6 +201,8 @@ class Daemon:
                 await migrate.usable(self.database)
                 await self._declare()
                 await self._reseal()
+                if await people.first_admin(self.database, self._settings):
+                    _log.info("first_admin_made", name=people.FIRST)
             except (Transient, Fatal) as error:
                 self._why_not = [str(error)]
                 if str(error) != said:

@@ -14,10 +14,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.domain.access import Person
 from syncd.domain.advice import Advice, advise
 from syncd.domain.course import Look
 from syncd.domain.segment import UNKNOWN_SEGMENTS, SegmentParking
-from syncd.errors import Rejected
+from syncd.errors import Absent, Rejected
 from syncd.operations.lives import NextStatus, life_of, next_of
 from syncd.operations.moments import moment
 from syncd.settings import Segment, Settings
@@ -174,11 +175,21 @@ async def _listed(
     return SegmentList(segments=listed, unknown=waiting)
 
 
-async def unknown(connection: AsyncConnection, key: str, more: Collection[str] = ()) -> Rejected:
+async def unknown(connection: AsyncConnection, key: str, more: Collection[str] = ()) -> Absent:
     """The refusal of a key that nobody knows; it names those that are known."""
     known = sorted({*await rows.keys(connection, lists=True), *more})
     rest = f"known are {', '.join(known)}" if known else "none is known yet"
-    return Rejected(f"there is no segment {key}: {rest}")
+    return Absent(f"there is no segment {key}: {rest}")
+
+
+async def within(database: Database, person: Person, key: str) -> None:
+    """Raises Absent for a segment that does not exist, or is of an ad account that is none of the person's: whoever may
+    not see it does not learn that it is there.
+    """
+    async with database.read() as connection:
+        account = await reports.account_of(connection, key)
+    if account is None or not person.sees(account):
+        raise Absent(f"there is no segment {key}")
 
 
 async def create(database: Database, settings: Settings, wanted: rows.Declared) -> None:

@@ -161,6 +161,13 @@ def proxy_url(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def password(secret: SecretStr) -> SecretStr:
+    """The rule of `operations.passwords`, told at start."""
+    if not 12 <= len(secret.get_secret_value()) <= 200 or not secret.get_secret_value().isprintable():
+        raise ValueError("must have 12 to 200 printable characters")
+    return secret
+
+
 def host_name(text: str) -> str:
     """One of the hosts syncd may send tokens to: a name, neither an address nor this machine."""
     name = text.lower()

@@ -118,6 +118,14 @@ class Http(Section):
         default=None,
         description="The URL people open the console at, when a proxy or an ingress stands before it.",
     )
+    first_admin_password: Annotated[
+        Annotated[SecretStr, AfterValidator(checks.password)] | None,
+        BeforeValidator(checks.nothing_if_empty),
+    ] = Field(
+        default=None,
+        description="Password of the account `admin`, which is made at start where nobody can sign in yet; 12 characters "
+        "or more. Later changes of it do nothing: `syncd users` does.",
+    )
 
 
 class Metrics(Section):

@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -24,9 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.store.tables import Moment, metadata, now
+from syncd.store.tables import Moment, at, big_id, metadata, now
 
-_BigId: Final = BigInteger().with_variant(Integer(), "sqlite")
 _AT_ONCE: Final = 20_000
 """Rows deleted by one transaction."""
 
@@ -38,7 +36,7 @@ def _count(name: str) -> Column[int]:
 resyncs = Table(
     "resyncs",
     metadata,
-    Column("id", _BigId, Identity(), primary_key=True),
+    big_id(),
     Column("segment_id", Integer, nullable=False),
     Column("mode", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -47,7 +45,7 @@ resyncs = Table(
     Column("reason", Text, nullable=False, server_default=text("''")),
     Column("words", Text, nullable=False, server_default=text("''")),
     Column("automatic", Boolean, nullable=False, server_default=false()),
-    Column("as_of", Moment()),
+    at("as_of", nullable=True),
     Column("boundary", BigInteger),
     Column("rejected", Text, nullable=False, server_default=text("'{}'")),
     _count("held"),
@@ -71,9 +69,9 @@ resyncs = Table(
     _count("refused"),
     _count("dropped"),
     Column("created_at", Moment(), nullable=False, server_default=now()),
-    Column("planned_at", Moment()),
-    Column("started_at", Moment()),
-    Column("ended_at", Moment()),
+    at("planned_at", nullable=True),
+    at("started_at", nullable=True),
+    at("ended_at", nullable=True),
     Index("resyncs_segment", "segment_id", "id"),
     Index(
         "resyncs_open",
@@ -122,7 +120,7 @@ schedules = Table(
     Column("segment_id", Integer, primary_key=True, autoincrement=False),
     Column("mode", Text, primary_key=True),
     Column("cron", Text, nullable=False),
-    Column("next_at", Moment(), nullable=False),
+    at("next_at"),
 )
 
 

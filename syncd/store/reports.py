@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.identity import Tag
 from syncd.domain.segment import SegmentParking
+from syncd.store.schema import metadata
 from syncd.store.tables import (
     batches,
     dead_letters,
@@ -22,7 +23,6 @@ from syncd.store.tables import (
     leases,
     ledger,
     members,
-    metadata,
     now,
     outbox,
     schema_state,
@@ -124,6 +124,11 @@ async def identifiers(connection: AsyncConnection) -> list[str]:
 
 async def kind_of(connection: AsyncConnection, key: str) -> str | None:
     return (await connection.execute(select(segments.c.kind).where(segments.c.key == key))).scalar_one_or_none()
+
+
+async def account_of(connection: AsyncConnection, key: str) -> str | None:
+    """The ad account of a segment; None where there is no such segment."""
+    return (await connection.execute(select(segments.c.account).where(segments.c.key == key))).scalar_one_or_none()
 
 
 async def transitions_of(connection: AsyncConnection, segment_id: int, most: int) -> Sequence[Any]:

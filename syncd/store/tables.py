@@ -112,26 +112,26 @@ def _(element: epoch, compiler: SQLCompiler, **options: Any) -> str:
 
 metadata = MetaData(schema=SCHEMA)
 
-_BigId = BigInteger().with_variant(Integer(), "sqlite")
-_Json = JSONB().with_variant(Text(), "sqlite")
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+Json = JSONB().with_variant(Text(), "sqlite")
 
 
-def _big_id(*, always: bool = False) -> Column[int]:
-    return Column("id", _BigId, Identity(always=always), primary_key=True)
+def big_id(*, always: bool = False) -> Column[int]:
+    return Column("id", BigId, Identity(always=always), primary_key=True)
 
 
-def _at(name: str, *, nullable: bool = False) -> Column[float]:
+def at(name: str, *, nullable: bool = False) -> Column[float]:
     return Column(name, Moment(), nullable=nullable)
 
 
 outbox = Table(
     "outbox",
     metadata,
-    _big_id(always=True),
+    big_id(always=True),
     Column("segment_key", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("subject_id", Text),
-    Column("payload", _Json, nullable=False),
+    Column("payload", Json, nullable=False),
     Column("created_at", Moment(), nullable=False, server_default=now()),
     Index("outbox_segment", "segment_key", "id"),
     sqlite_autoincrement=True,
@@ -153,20 +153,20 @@ segments = Table(
     Column("ad_segment", Text),
     Column("order_given", Text),
     Column("ignored_dmp_ids", Text, nullable=False, server_default=text("'[]'")),
-    _at("create_intended_at", nullable=True),
-    _at("bound_at", nullable=True),
+    at("create_intended_at", nullable=True),
+    at("bound_at", nullable=True),
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("parked", Text),
     Column("parked_words", Text, nullable=False, server_default=text("''")),
-    _at("parked_at", nullable=True),
+    at("parked_at", nullable=True),
     Column("high_water", BigInteger, nullable=False, server_default=text("0")),
     Column("has_subjects", Boolean, nullable=False, server_default=false()),
     Column("intake_crashes", Integer, nullable=False, server_default=text("0")),
     Column("suspect_id", BigInteger),
     Column("suspects_until", BigInteger),
     Column("status", Text, nullable=False, server_default=text("''")),
-    _at("status_since", nullable=True),
-    _at("status_seen_at", nullable=True),
+    at("status_since", nullable=True),
+    at("status_seen_at", nullable=True),
     Column("input_count", BigInteger),
     Column("matched_count", BigInteger),
     Column("audience_size", BigInteger),
@@ -183,7 +183,7 @@ members = Table(
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("parked", Text),
     Column("parked_words", Text, nullable=False, server_default=text("''")),
-    _at("parked_at", nullable=True),
+    at("parked_at", nullable=True),
 )
 
 leases = Table(
@@ -192,20 +192,20 @@ leases = Table(
     Column("member", Text, primary_key=True),
     Column("owner", Text),
     Column("token", BigInteger, nullable=False),
-    _at("free_at"),
+    at("free_at"),
     Column("clean", Boolean, nullable=False, server_default=true()),
 )
 """`token` fences; `free_at` is when another replica may take the member; `clean` says that no request was cut."""
 
-replicas = Table("replicas", metadata, Column("id", Text, primary_key=True), _at("seen_at"))
+replicas = Table("replicas", metadata, Column("id", Text, primary_key=True), at("seen_at"))
 
 tokens = Table(
     "tokens",
     metadata,
     Column("member", Text, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
-    _at("claimed_until", nullable=True),
-    _at("saved_at"),
+    at("claimed_until", nullable=True),
+    at("saved_at"),
 )
 
 throttles = Table(
@@ -216,14 +216,14 @@ throttles = Table(
     Column("resource", Text, primary_key=True),
     Column("scope", Text, nullable=False),
     Column("in_a_row", Integer, nullable=False),
-    _at("not_before"),
+    at("not_before"),
 )
 """Waits after a 429, so that they outlive a process; `member` is empty where the whole application waits."""
 
 batches = Table(
     "batches",
     metadata,
-    _big_id(),
+    big_id(),
     Column("segment_id", Integer, nullable=False),
     Column("kind", Text, nullable=False),
     Column("open", Boolean, nullable=False),
@@ -241,7 +241,7 @@ batches = Table(
     Column("words", Text, nullable=False, server_default=text("''")),
     Column("uuid", Text, nullable=False, server_default=text("''")),
     Column("created_at", Moment(), nullable=False, server_default=now()),
-    _at("closed_at", nullable=True),
+    at("closed_at", nullable=True),
     Column("body", LargeBinary),
     Column("states", LargeBinary),
     Column("row_fates", LargeBinary),
@@ -264,7 +264,7 @@ ledger = Table(
     metadata,
     Column("rank", BigInteger, nullable=False),
     Column("batch_id", BigInteger, nullable=False),
-    _at("at"),
+    at("at"),
     Column("segment_id", Integer, primary_key=True, autoincrement=False),
     Column("present", Boolean, nullable=False),
     Column("anonymous", SmallInteger, nullable=False),
@@ -282,14 +282,14 @@ subjects = Table(
     Column("segment_id", Integer, primary_key=True, autoincrement=False),
     Column("subject", Text, primary_key=True),
     Column("identity", LargeBinary),
-    _at("at"),
+    at("at"),
     Index("subjects_identity", "segment_id", "identity"),
 )
 
 dead_letters = Table(
     "dead_letters",
     metadata,
-    _big_id(),
+    big_id(),
     Column("segment_id", Integer, nullable=False),
     Column("outbox_id", BigInteger, nullable=False),
     Column("batch_id", BigInteger),
@@ -307,9 +307,9 @@ dead_letters = Table(
 reassertions = Table(
     "reassertions",
     metadata,
-    _big_id(),
+    big_id(),
     Column("segment_id", Integer, nullable=False),
-    _at("due_at"),
+    at("due_at"),
     Column("identities", LargeBinary, nullable=False),
     Index("reassertions_due", "segment_id", "due_at"),
 )
@@ -317,21 +317,21 @@ reassertions = Table(
 transitions = Table(
     "transitions",
     metadata,
-    _big_id(),
+    big_id(),
     Column("segment_id", Integer, nullable=False),
     Column("from_status", Text, nullable=False),
     Column("to_status", Text, nullable=False),
     Column("documented", Boolean, nullable=False),
-    _at("at"),
+    at("at"),
     Index("transitions_segment", "segment_id", "id"),
 )
 
 looks = Table(
     "looks",
     metadata,
-    _big_id(),
+    big_id(),
     Column("segment_id", Integer, nullable=False),
-    _at("at"),
+    at("at"),
     Column("status", Text, nullable=False),
     Column("input_count", BigInteger),
     Column("matched_count", BigInteger),
@@ -346,7 +346,7 @@ role_checks = Table(
     Column("member", Text, primary_key=True),
     Column("account", Text, primary_key=True),
     Column("role", Text),
-    _at("checked_at"),
+    at("checked_at"),
 )
 """What the watchdog last found: the member's role in each ad account of its segments, null where it has none."""
 
@@ -356,7 +356,7 @@ insights = Table(
     Column("segment_id", Integer, primary_key=True, autoincrement=False),
     Column("question", Text, primary_key=True),
     Column("answer", Text, nullable=False),
-    _at("at"),
+    at("at"),
 )
 """What LinkedIn last answered to a question about a segment's audience; `question` is its digest."""
 
@@ -371,7 +371,7 @@ source = Table(
 )
 """One row: which source epoch the outbox ids belong to, and the database they were drawn in."""
 
-horizons = Table("horizons", metadata, _big_id(), _at("at"), Column("xid", BigInteger, nullable=False))
+horizons = Table("horizons", metadata, big_id(), at("at"), Column("xid", BigInteger, nullable=False))
 """Now and then: which transaction id was next at which time, so that pruning knows what older transactions remain."""
 
 schema_state = Table(

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from syncd.store import migrate
 from syncd.store.engine import Database
-from syncd.store.tables import metadata
+from syncd.store.schema import metadata
 from tests.conftest import fresh_database
 from tests.postgres import PostgresServer
 

@@ -12,7 +12,8 @@ from sqlalchemy import LargeBinary, bindparam, select, text
 from syncd.domain.token import Tokens
 from syncd.errors import BadConfiguration
 from syncd.store.engine import Database
-from syncd.store.tables import metadata, tokens
+from syncd.store.schema import metadata
+from syncd.store.tables import tokens
 from syncd.store.tokens import SealedTokens, key_id
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))

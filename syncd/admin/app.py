@@ -1,0 +1,50 @@
+"""The web application: all declared routes, on the server that answers the probes too.
+
+Add a module of routes by one line in `ROUTES`. Whatever is not declared does not exist, and whatever names no role is open
+to nobody but by intention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from aiohttp import web
+
+from syncd.admin import headers, problems
+from syncd.admin.api import document, session
+from syncd.admin.desk import DESK, Desk
+from syncd.admin.routes import Route
+from syncd.admin.serving import serving
+
+API: Final[tuple[Route, ...]] = (
+    *session.ROUTES,
+)  # fmt: skip
+ROUTES: Final[tuple[Route, ...]] = (
+    *API,
+    document.route(API),
+)  # fmt: skip
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def install(app: web.Application, desk: Desk, routes: Sequence[Route] = ROUTES) -> None:
+    """Puts the routes into an application that is not served yet, beside what is there."""
+    app[DESK] = desk
+    app.middlewares.append(_tell)
+    app.on_response_prepare.append(headers.dressing(https=desk.is_https))
+    for route in routes:
+        app.router.add_route(route.method, route.path, serving(route, desk))
+
+
+@web.middleware
+async def _tell(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error becomes a problem."""
+    try:
+        return await handler(request)
+    except web.HTTPException as raised:
+        if raised.status < 400:
+            raise
+        return problems.response(request, *problems.of(raised))
+    except Exception as error:  # noqa: BLE001 - the last one that can say anything
+        return problems.response(request, *problems.of(error))

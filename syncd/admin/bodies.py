@@ -1,0 +1,108 @@
+"""What comes in, within bounds: so many bytes, so many seconds, of a type the route takes, valid to the last field."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+from aiohttp import web
+
+from syncd.admin.problems import Refusal
+from syncd.admin.routes import FORM, JSON, Route
+
+PATIENCE: Final = 30.0
+"""Seconds a body may take; a stream has as long for every mebibyte it may hold."""
+_FIELDS: Final = 200
+
+
+def media_type(request: web.Request, route: Route) -> str:
+    """The type of the body. Raises Refusal for one the route does not take."""
+    given = request.content_type if "Content-Type" in request.headers else ""
+    if given not in (*route.takes, *route.streamed):
+        raise Refusal(415, f"send {' or '.join((*route.takes, *route.streamed))}, and say so in Content-Type")
+    if (request.charset or "utf-8").lower() not in {"utf-8", "utf8", "us-ascii"}:
+        raise Refusal(415, "send UTF-8")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise Refusal(415, "send it uncompressed")
+    return given
+
+
+async def read(request: web.Request, route: Route) -> bytes:
+    """The whole body."""
+    return b"".join([part async for part in stream(request, route)])
+
+
+async def stream(request: web.Request, route: Route) -> AsyncIterator[bytes]:
+    """The body part by part. Raises Refusal when it is too large or too slow."""
+    too_large = Refusal(413, f"at most {route.most_bytes:,} bytes")
+    if (request.content_length or 0) > route.most_bytes:
+        raise too_large
+    seen = 0
+    patience = PATIENCE * max(1, route.most_bytes // 1_048_576)
+    try:
+        async with asyncio.timeout(patience):
+            async for part in request.content.iter_any():
+                seen += len(part)
+                if seen > route.most_bytes:
+                    raise too_large
+                yield part
+    except TimeoutError:
+        raise Refusal(408, f"the body took longer than {patience:.0f} s") from None
+
+
+def decoded(body: bytes, given: str, wanted: type) -> Any:
+    """The body as the wanted type. What is wrong is said by the name of the field, never with what stands in it."""
+    try:
+        if given == JSON:
+            return msgspec.json.decode(body, type=wanted)
+        if given == FORM:
+            return msgspec.convert(fields(body), wanted, strict=False)
+    except msgspec.ValidationError as problem:
+        raise Refusal(400, str(problem)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refusal(400, "that is not valid JSON in UTF-8") from None
+    raise Refusal(415, f"{given} is not decoded here")
+
+
+def fields(body: bytes) -> dict[str, Any]:
+    """The fields of a form; one that stands several times is a list, and one that was left empty is not there."""
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            errors="strict",
+            max_num_fields=_FIELDS,
+        )
+    except ValueError:
+        raise Refusal(400, "that is not a form") from None
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if value == "":
+            continue
+        found[name] = [*_listed(found[name]), value] if name in found else value
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def query(request: web.Request, route: Route) -> Any:
+    """What stands behind the question mark, as the route declares it. A name nobody knows is refused, and so is one that
+    stands twice where one is wanted.
+    """
+    given: dict[str, Any] = {}
+    for name, value in request.query.items():
+        given[name] = [*_listed(given[name]), value] if name in given else value
+    if route.query is None:
+        if given:
+            raise Refusal(400, f"unknown in the query: {', '.join(sorted(given))[:200]}")
+        return None
+    try:
+        return msgspec.convert(given, route.query, strict=False)
+    except msgspec.ValidationError as problem:
+        raise Refusal(400, f"in the query: {problem}") from None

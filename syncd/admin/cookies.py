@@ -1,0 +1,37 @@
+"""The session's cookie: who gets it, and how a browser is told to guard it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from syncd.admin.desk import Desk
+from syncd.admin.routes import Call
+from syncd.operations.access import Attempt, Session
+from syncd.store.sessions import LONGEST
+
+
+async def sign_in(call: Call, name: str, password: str) -> Session:
+    """A new session; one the browser had before ends. Raises Wait or WrongPassword."""
+    attempt = Attempt(
+        name=name,
+        password=password,
+        address=call.request.remote or "",
+        before=call.request.cookies.get(call.desk.cookie),
+    )
+    return await call.desk.reception.sign_in(call.desk.database, attempt)
+
+
+def give(response: web.StreamResponse, desk: Desk, session: Session) -> None:
+    response.set_cookie(
+        desk.cookie,
+        session.secret,
+        max_age=int(LONGEST),
+        path="/",
+        secure=desk.is_https,
+        httponly=True,
+        samesite="Strict",
+    )
+
+
+def take(response: web.StreamResponse, desk: Desk) -> None:
+    response.del_cookie(desk.cookie, path="/", secure=desk.is_https, httponly=True, samesite="Strict")

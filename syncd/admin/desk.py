@@ -1,0 +1,51 @@
+"""What every handler works with: the database, the settings, and what keeps the state of sign-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from syncd.operations.access import Reception
+from syncd.operations.passwords import Guesses, Passwords
+from syncd.operations.voices import Clock
+from syncd.settings import Settings
+from syncd.store.engine import Database
+
+
+def _reception() -> Reception:
+    return Reception(passwords=Passwords(), guesses=Guesses())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """`reasons` says why nothing can be served yet: the database has not been reached, or has no schema that fits."""
+
+    database: Database
+    settings: Settings
+    reasons: Callable[[], Sequence[str]] = tuple
+    clock: Clock = field(default_factory=Clock)
+    reception: Reception = field(default_factory=_reception)
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach it by https, so that cookies and headers can insist on it."""
+        return (self.settings.http.public_url or "").startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie; a browser takes `__Host-` by https only."""
+        return "__Host-syncd" if self.is_https else "syncd-session"
+
+    def origin(self, request: web.Request) -> str:
+        """Scheme, host and port a browser shows for our pages."""
+        if self.settings.http.public_url:
+            parts = urlsplit(self.settings.http.public_url)
+            return f"{parts.scheme}://{parts.netloc}"
+        return f"{request.scheme}://{request.host}"
+
+
+DESK: Final = web.AppKey("desk", Desk)

@@ -1,0 +1,83 @@
+"""One request, from the door to the answer: who asks, may they, is it well-formed, was it answered before; then the handler.
+
+Every route is served by this one function; a handler sees only what came through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from syncd.admin import bodies, doors, repeats
+from syncd.admin.desk import Desk
+from syncd.admin.problems import Refusal
+from syncd.admin.routes import FORM, JSON, Call, Face, Reach, Route
+from syncd.domain.access import Person
+from syncd.operations import segments
+from syncd.operations.access import Session
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def serving(route: Route, desk: Desk) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The aiohttp handler of a route."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        if route.face is not Face.ASSET and (reasons := desk.reasons()):
+            raise Refusal(503, reasons[0], headers={"Retry-After": "5"})
+        caller, session = await doors.who(request, route, desk)
+        if session is not None and route.is_safe:
+            doors.not_embedded(request)
+        if not route.is_safe and (session is not None or route.role is None):
+            doors.came_from_us(request, desk)
+        doors.allowed(route, caller)
+        return await _let_in(request, route, desk, caller, session)
+
+    return serve
+
+
+async def _let_in(
+    request: web.Request, route: Route, desk: Desk, caller: Person, session: Session | None
+) -> web.StreamResponse:
+    query = bodies.query(request, route)
+    given, raw = None, b""
+    if route.body is not None or route.streamed:
+        given = bodies.media_type(request, route)
+        raw = b"" if given in route.streamed else await bodies.read(request, route)
+    elif not route.is_safe and await bodies.read(request, route):
+        raise Refusal(400, "this takes no body")
+    if session is not None and not route.is_safe:
+        doors.carries(session, _token(request, raw, given))
+    if route.reach is Reach.SEGMENT:
+        await segments.within(desk.database, caller, request.match_info["segment"])
+    call = Call(
+        request=request,
+        desk=desk,
+        caller=caller,
+        query=query,
+        body=bodies.decoded(raw, given, route.body) if given in route.takes and route.body is not None else None,
+        stream=bodies.stream(request, route) if given in route.streamed else None,
+        session=session,
+    )
+    if route.starts_work and (key := repeats.key_of(request)) is not None:
+        return await repeats.once(call, route, key, raw, _answered)
+    return await _answered(call, route)
+
+
+def _token(request: web.Request, raw: bytes, given: str | None) -> str | None:
+    if (header := request.headers.get(doors.CSRF_HEADER)) is not None or given != FORM:
+        return header
+    found = bodies.fields(raw).get(doors.CSRF_FIELD)
+    return found if isinstance(found, str) else None
+
+
+async def _answered(call: Call, route: Route) -> web.StreamResponse:
+    answer: Any = await route.handler(call)
+    if isinstance(answer, web.StreamResponse):
+        return answer
+    if route.answer is None:
+        return web.Response(status=204)
+    return web.Response(status=route.status, body=_encode(answer), content_type=JSON)

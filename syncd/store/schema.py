@@ -1,0 +1,8 @@
+"""Every table there is: whoever asks for the metadata here sees all of them, whatever else was imported."""
+
+from __future__ import annotations
+
+from syncd.store import audit, people, plans, sessions
+from syncd.store.tables import SCHEMA, metadata
+
+__all__ = ["SCHEMA", "audit", "metadata", "people", "plans", "sessions"]
