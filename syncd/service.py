@@ -36,14 +36,14 @@ from syncd.linkedin.transport import Observe, Transport
 from syncd.observe.health import health_app, listening, metrics_app
 from syncd.observe.logs import configure, log_events
 from syncd.observe.metrics import Metrics, watch_loop
-from syncd.operations import people, voices
+from syncd.operations import people, resyncs, voices
 from syncd.pipeline import react, refresh, watch
 from syncd.pipeline.lanes import Road
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.origin import Origin
 from syncd.pipeline.own import Ownership
 from syncd.pipeline.run import Beside, work
-from syncd.reconcile import watchdog
+from syncd.reconcile import resync, watchdog
 from syncd.reconcile.provision import Provisioner
 from syncd.reconcile.track import Tracker
 from syncd.settings import Member as Declared
@@ -284,6 +284,7 @@ class Daemon:
             self._provisioning(member, caller),
             self._tracking(member, caller),
             self._watching(member, caller),
+            self._resyncing(member),
         )
         try:
             return await work(member, self._tools, beside, stop, lambda: self._settings.shutdown.deadline)
@@ -342,6 +343,24 @@ class Daemon:
             await asyncio.sleep(tracker.pause)
 
         return track
+
+    def _resyncing(self, member: Member) -> Beside:
+        resyncer = resync.Resyncer(
+            database=self.database,
+            grant=member.grant,
+            emit=self._emit,
+            wishes=resyncs.wishes(self._settings),
+            fuse=self._settings.resync.fuse,
+            allow_names_only=self._settings.users.allow_names_only,
+        )
+
+        async def advance() -> None:
+            async with self.database.read() as connection:
+                bindings, moment = await segments.of_members(connection, [member.key])
+            if await resyncer.advance([binding.segment for binding in bindings], moment):
+                await refresh.refresh(member, self._tools)
+
+        return advance
 
     def _watching(self, member: Member, caller: Caller) -> Beside:
         dog = watchdog.Watchdog(

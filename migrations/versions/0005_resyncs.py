@@ -5,6 +5,8 @@ A frozen copy of the tables as they were when this migration was written. Code o
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic import op
 from sqlalchemy import (
     BigInteger,
@@ -36,7 +38,7 @@ def upgrade() -> None:
     postgresql = bind.dialect.name == "postgresql"
     schema = "syncd" if postgresql else None
     metadata = MetaData(schema=schema)
-    moment: TypeEngine[object] = TIMESTAMP(timezone=True) if postgresql else Double()
+    moment: TypeEngine[Any] = TIMESTAMP(timezone=True) if postgresql else Double()
     _resyncs(metadata, moment, postgresql=postgresql)
     Table(
         "resync_items",
@@ -79,7 +81,7 @@ def upgrade() -> None:
     op.execute(f"update {state} set version = 5 where id = 1")  # noqa: S608 - a name of our own
 
 
-def _resyncs(metadata: MetaData, moment: TypeEngine[object], *, postgresql: bool) -> None:
+def _resyncs(metadata: MetaData, moment: TypeEngine[Any], *, postgresql: bool) -> None:
     now = text("clock_timestamp()" if postgresql else "((julianday('now') - 2440587.5) * 86400.0)")
     is_open = text("ended_at is null")
     Table(

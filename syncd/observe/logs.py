@@ -174,6 +174,8 @@ def level_of(event: Event) -> int:
             return logging.WARNING if seconds > 0 else logging.INFO
         case events.LeaseEnded(how=how):
             return logging.WARNING if how == "lost" else logging.INFO
+        case events.ResyncEnded(how=how):
+            return logging.WARNING if how in {"failed", "blown"} else logging.INFO
         case events.StatusChanged(documented=documented):
             return logging.INFO if documented else logging.WARNING
         case events.RoleSeen(may_write=may_write):
@@ -188,6 +190,8 @@ def level_of(event: Event) -> int:
             | events.TokenRefreshed()
             | events.LeaseTaken()
             | events.Reasserted()
+            | events.ResyncPlanned()
+            | events.ResyncStarted()
         ):
             return logging.INFO
         case (
@@ -200,6 +204,7 @@ def level_of(event: Event) -> int:
             | events.TombstonesPruned()
             | events.Measured()
             | events.LimitSeen()
+            | events.ResyncMoved()
         ):
             return logging.DEBUG
         case _:

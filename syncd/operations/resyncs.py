@@ -7,15 +7,22 @@ sent. Everything here writes rows: the segment's owner plans and sends. Live cha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.domain.access import COMMAND_LINE, By
 from syncd.domain.membership import Numbers
 from syncd.domain.resync import FINAL, Mode, Origin, State, minutes_for, requests_for
 from syncd.domain.segment import Segment, SegmentParking
-from syncd.errors import Rejected
+from syncd.errors import Absent, Clashing, Rejected
+from syncd.operations import audit
+from syncd.operations.audit import Deed
+from syncd.operations.moments import moment
 from syncd.operations.segments import unknown
-from syncd.settings import Settings
+from syncd.reconcile.resync import Wish
+from syncd.settings import Segment as Declared
+from syncd.settings import Settings, Source
 from syncd.store import resyncs as rows
 from syncd.store import segments
 from syncd.store.engine import Database
@@ -44,11 +51,12 @@ class Progress:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResyncReport:
     """One resync. `numbers` is None until it is planned; `minutes` are those at LinkedIn's limit if nothing else is sent;
-    `needs_confirmation` says that so many would leave that the segment's name must be typed. Times are seconds since 1970.
+    `needs_confirmation` says that so many would leave that the segment's name must be typed.
     """
 
     id: int
     segment: str
+    account: str
     mode: Mode
     state: State
     origin: Origin
@@ -56,23 +64,25 @@ class ResyncReport:
     reason: str
     words: str
     scheduled: bool
-    as_of: float | None
+    as_of: datetime | None
     numbers: Numbers | None
     requests: int
     minutes: float
     needs_confirmation: bool
     progress: Progress
-    created_at: float
-    planned_at: float | None
-    started_at: float | None
-    ended_at: float | None
+    created_at: datetime | None
+    planned_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
 
     @property
     def is_open(self) -> bool:
         return self.state not in FINAL
 
 
-async def preview(database: Database, settings: Settings, key: str, mode: Mode, *, by: str) -> ResyncReport:
+async def preview(
+    database: Database, settings: Settings, key: str, mode: Mode, *, by: By = COMMAND_LINE
+) -> ResyncReport:
     """Makes a plan and sends nothing. A replay is planned at once; a reconcile when the segment's owner has read its
     source: look again with `show` while the state is `planning`.
 
@@ -87,9 +97,10 @@ async def preview(database: Database, settings: Settings, key: str, mode: Mode, 
         segment = await ready(connection, key, mode)
         state = State.PLANNED if mode is Mode.REPLAY else State.PLANNING
         origin = Origin.LEDGER if mode is Mode.REPLAY else Origin.QUERY
-        number = await rows.ask(connection, segment.id, mode, origin, by=by, state=state)
+        number = await rows.ask(connection, segment.id, mode, origin, by=by.name, state=state, reason=by.reason)
         if mode is Mode.REPLAY:
             await rows.count_replay(connection, number, segment.id)
+        await audit.record(connection, by, deed("resync.preview", segment, number, mode=mode))
         return number
 
     number = await database.transact(work)
@@ -97,39 +108,44 @@ async def preview(database: Database, settings: Settings, key: str, mode: Mode, 
 
 
 async def start(
-    database: Database, settings: Settings, number: int, *, by: str, reason: str, confirm: str | None = None
+    database: Database, settings: Settings, number: int, *, by: By = COMMAND_LINE, confirm: str | None = None
 ) -> ResyncReport:
-    """Lets a plan go. `confirm` is the segment's key, typed where more would leave than the fuse lets pass.
+    """Lets a plan go, for a reason. `confirm` is the segment's key, typed where more would leave than the fuse lets pass.
 
     Raises Rejected, which changes nothing.
     """
-    if not reason.strip():
+    if not by.reason.strip():
         raise Rejected("say why, for those who read it later: a resync needs a reason")
 
     async def work(connection: AsyncConnection) -> None:
         found = await _found(connection, number)
-        await ready(connection, found.segment, found.mode, besides=number)
+        segment = await ready(connection, found.segment, found.mode, besides=number)
         if found.state is not State.PLANNED:
-            raise Rejected(f"resync {number} is {found.state}: only one that is planned can be started")
+            raise Clashing(f"resync {number} is {found.state}: only one that is planned can be started")
         if _needs_confirmation(found, settings) and confirm != found.segment:
             leaving = f"{found.numbers.removes:,} of {found.numbers.held:,}"
-            raise Rejected(
+            raise Clashing(
                 f"resync {number} would remove {leaving} from {found.segment}: confirm it with the segment's name"
             )
-        await rows.start(connection, number, by=by, reason=reason.strip())
+        await rows.start(connection, number, by=by.name, reason=by.reason.strip())
+        numbers = {name: getattr(found.numbers, name) for name in ("held", "adds", "removes", "changes")}
+        await audit.record(connection, by, deed("resync.start", segment, number, mode=found.mode, **numbers))
 
     await database.transact(work)
     return await show(database, settings, number)
 
 
-async def cancel(database: Database, settings: Settings, number: int, *, by: str, reason: str) -> ResyncReport:
+async def cancel(database: Database, settings: Settings, number: int, *, by: By = COMMAND_LINE) -> ResyncReport:
     """Ends a resync that has not ended. What stands in batches already still goes out: two of them at most."""
 
     async def work(connection: AsyncConnection) -> None:
         found = await _found(connection, number)
-        words = f"cancelled by {by}: {reason.strip()}" if reason.strip() else f"cancelled by {by}"
+        words = f"cancelled by {by.name}{': ' if by.reason else ''}{by.reason}"
         if not await rows.end(connection, number, State.CANCELLED, words):
-            raise Rejected(f"resync {number} of {found.segment} has ended: it is {found.state}")
+            raise Clashing(f"resync {number} of {found.segment} has ended: it is {found.state}")
+        binding = await segments.find(connection, found.segment)
+        assert binding is not None
+        await audit.record(connection, by, deed("resync.cancel", binding.segment, number, sent=found.sent))
 
     await database.transact(work)
     return await show(database, settings, number)
@@ -151,7 +167,17 @@ async def listed(
         return [await _report(connection, settings, one) for one in found]
 
 
-def source_of(settings: Settings, key: str) -> object | None:
+def wishes(settings: Settings) -> dict[str, Wish]:
+    """What the configuration says of each segment's resyncs."""
+    return {one.key: Wish(source=one.source, schedules=_schedules(one)) for one in settings.segments}
+
+
+def _schedules(declared: Declared) -> dict[Mode, str]:
+    crons = {Mode.RECONCILE: declared.reconcile, Mode.REPLAY: declared.replay}
+    return {mode: cron for mode, cron in crons.items() if cron is not None}
+
+
+def source_of(settings: Settings, key: str) -> Source | None:
     """The source that the configuration gives a segment."""
     return next((one.source for one in settings.segments if one.key == key), None)
 
@@ -172,15 +198,19 @@ async def ready(connection: AsyncConnection, key: str, mode: Mode, *, besides: i
         raise Rejected(f"LinkedIn emptied segment {key}: `syncd resync {key} --mode replay` fills it, reconcile after that")
     for other in await rows.open_of(connection, [segment.id]):
         if other.id != besides and other.state in {State.WAITING, State.RUNNING}:
-            raise Rejected(f"segment {key} has resync {other.id} under way: wait until it has ended, or cancel it")
+            raise Clashing(f"segment {key} has resync {other.id} under way: wait until it has ended, or cancel it")
     return segment
 
 
 async def _found(connection: AsyncConnection, number: int) -> Resync:
     found = await rows.find(connection, number)
     if found is None:
-        raise Rejected(f"there is no resync {number}: `syncd resyncs list` shows those there are")
+        raise Absent(f"there is no resync {number}: `syncd resyncs list` shows those there are")
     return found
+
+
+def deed(action: str, segment: Segment, number: int, **after: object) -> Deed:
+    return Deed(action=action, target=segment.key, account=segment.account, after={"resync": number, **after})
 
 
 def _needs_confirmation(found: Resync, settings: Settings) -> bool:
@@ -204,6 +234,7 @@ async def _report(connection: AsyncConnection, settings: Settings, found: Resync
     return ResyncReport(
         id=found.id,
         segment=found.segment,
+        account=binding.segment.account,
         mode=found.mode,
         state=found.state,
         origin=found.origin,
@@ -211,7 +242,7 @@ async def _report(connection: AsyncConnection, settings: Settings, found: Resync
         reason=found.reason,
         words=found.words,
         scheduled=found.automatic,
-        as_of=found.as_of,
+        as_of=moment(found.as_of),
         numbers=found.numbers if found.planned_at is not None else None,
         requests=requests,
         minutes=minutes(requests),
@@ -229,8 +260,8 @@ async def _report(connection: AsyncConnection, settings: Settings, found: Resync
             open_batches=still_open,
             minutes_left=minutes(left + still_open) if found.state in {State.WAITING, State.RUNNING} else None,
         ),
-        created_at=found.created_at,
-        planned_at=found.planned_at,
-        started_at=found.started_at,
-        ended_at=found.ended_at,
+        created_at=moment(found.created_at),
+        planned_at=moment(found.planned_at),
+        started_at=moment(found.started_at),
+        ended_at=moment(found.ended_at),
     )

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from syncd.domain.batch import BatchKind, Element, Entry, Flag, State, are_plain, keeps_fields
-from syncd.domain.change import Rank
+from syncd.domain.batch import BatchKind, Element, Entry, Flag, State, are_plain, keeps_fields, standing
 from syncd.domain.segment import TRIED_AGAIN, Segment
 from syncd.domain.settlement import Journey, Part, Step
 
@@ -147,7 +146,7 @@ class Lane:
         for batch in self.batches:
             place = batch.index.get(identity)
             if place is not None:
-                latest = _entry(batch.journey.elements[place]).over(latest)
+                latest = standing(batch.journey.elements[place]).over(latest)
         return latest
 
     def overtaken(self, batch: Open, part: Part) -> list[int]:
@@ -215,11 +214,6 @@ def _overtakes(later: Open, element: Element) -> bool:
     if len(element.ids) > 1 and not set(element.ids) <= set(newer.ids):
         return False
     return element.add or not keeps_fields(element.ids[0]) or newer.fields == element.fields
-
-
-def _entry(element: Element) -> Entry:
-    fields = element.fields if keeps_fields(element.ids[0]) else b""
-    return Entry(element.add, Rank(element.rank), element.ids, fields, bool(element.flags & Flag.ANONYMOUS))
 
 
 class Bell:

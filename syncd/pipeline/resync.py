@@ -46,8 +46,8 @@ async def forward(lane: Lane, member: Member, tools: Tools) -> bool:
                 return _Page(more=False)
             if going.mode is Mode.REPLAY:
                 return await _replay(connection, lane, going, tools)
-            if not going.subjects_done:
-                return await _hold(connection, lane, going)
+            if not going.subjects_done and await _hold(connection, lane, going):
+                return _Page(more=True)
             return await _reconcile(connection, lane, going)
 
         page = await tools.database.transact(work)
@@ -82,13 +82,15 @@ def _again(entry: Entry) -> Element:
     return Element(add=True, ids=entry.ids, fields=entry.fields, rank=entry.rank, row=0, flags=flags)
 
 
-async def _hold(connection: AsyncConnection, lane: Lane, going: Resync) -> _Page:
-    """Who holds which identity, as the source says: subjects of the CRM that no newer change has moved."""
+async def _hold(connection: AsyncConnection, lane: Lane, going: Resync) -> bool:
+    """Who holds which identity, as the source says: subjects of the CRM that no newer change has moved. Whether there were
+    any left.
+    """
     segment, boundary = lane.segment.id, _boundary(going)
     named = await resyncs.next_lines(connection, going.id, going.subject_position or "", MOST_ELEMENTS)
     if not named:
         await resyncs.change(connection, going.id, subjects_done=True)
-        return _Page(more=True)
+        return False
     known = await ledger.lines(connection, segment, named)
     moved = {
         subject: Holder(identity, boundary)
@@ -99,7 +101,7 @@ async def _hold(connection: AsyncConnection, lane: Lane, going: Resync) -> _Page
         await ledger.hold(connection, segment, moved)
         await segments.change(connection, segment, has_subjects=True)
     await resyncs.advance(connection, going.id, {}, subject_position=max(named))
-    return _Page(more=True)
+    return True
 
 
 async def _reconcile(connection: AsyncConnection, lane: Lane, going: Resync) -> _Page:

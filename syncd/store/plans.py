@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     delete,
     false,
+    insert,
     select,
     text,
 )
@@ -130,19 +131,25 @@ async def clear(connection: AsyncConnection, resync: int) -> None:
         await connection.execute(delete(table).where(table.c.resync_id == resync))
 
 
-async def sweep(connection: AsyncConnection) -> int:
-    """Deletes what is left of the plans of resyncs that have ended, some thousands of rows at most; how many."""
+async def upload(connection: AsyncConnection, resync: int, place: int, body: bytes) -> None:
+    """Keeps a part of an uploaded file."""
+    await connection.execute(insert(files).values(resync_id=resync, place=place, body=body))
+
+
+async def part(connection: AsyncConnection, resync: int, place: int) -> bytes | None:
+    wanted = select(files.c.body).where(files.c.resync_id == resync, files.c.place == place)
+    body: bytes | None = (await connection.execute(wanted)).scalar_one_or_none()
+    return body
+
+
+async def sweep(connection: AsyncConnection) -> None:
+    """Deletes what is left of the plans of resyncs that have ended, some thousands of rows at most."""
     ended = select(resyncs.c.id).where(resyncs.c.ended_at.is_not(None))
-    swept = 0
     for table in (files, items, lines):
         key = next(column for column in table.primary_key.columns if column.name != "resync_id")
         doomed = select(table.c.resync_id, key).where(table.c.resync_id.in_(ended)).limit(_AT_ONCE).cte("doomed")
         one = select(text("1")).where(doomed.c.resync_id == table.c.resync_id, doomed.c[key.name] == key)
-        gone = await connection.execute(delete(table).where(one.exists()))
-        swept += gone.rowcount
-        if swept:
-            break
-    return swept
+        await connection.execute(delete(table).where(one.exists()))
 
 
 async def forget(connection: AsyncConnection, segment_id: int) -> None:

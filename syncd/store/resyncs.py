@@ -178,11 +178,15 @@ async def ask(  # noqa: PLR0913 - what a resync is asked with
 
 
 async def refill(connection: AsyncConnection, segment_id: int, *, by: str, reason: str) -> int:
-    """Everything the ledger holds goes out again at once, whatever was under way: its DMP segment is empty."""
+    """Everything the ledger holds goes out again at once, whatever was under way: its DMP segment is empty. The id, or 0
+    where it holds nothing.
+    """
     replaced = update(resyncs).where(_r.segment_id == segment_id, _r.ended_at.is_(None))
     await connection.execute(
         replaced.values(state=State.CANCELLED, words="the segment at LinkedIn is filled anew", ended_at=now())
     )
+    if not await next_held(connection, segment_id, b"", 1):
+        return 0
     number = await ask(connection, segment_id, Mode.REPLAY, Origin.LEDGER, by=by, state=State.WAITING, reason=reason)
     await count_replay(connection, number, segment_id)
     return number
@@ -291,6 +295,11 @@ async def outdated(connection: AsyncConnection, segment_ids: Collection[int], se
         _r.created_at < later(-seconds),
     )
     return list((await connection.execute(old)).scalars())
+
+
+async def age_of(connection: AsyncConnection, moment: float) -> float:
+    """How many seconds ago a moment was, by the database's clock."""
+    return float((await connection.execute(select(epoch(now()) - moment))).scalar_one())
 
 
 async def due(connection: AsyncConnection, segment_id: int, mode: Mode, cron: str) -> bool | None:
