@@ -62,6 +62,7 @@ for _command in (
     importing.import_,
     changes.changes,
     resyncs.resync,
+    resyncs.resyncs,
     letters.letters,
     upload.upload,
     facets.facets,

@@ -41,6 +41,20 @@ APART: Final = Backoff(60.0, 300.0)
 """Of an element that alone makes LinkedIn fail."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a 429 asks for: `seconds` until the next request may go; `in_a_row` counts the 429s that led here. It holds for
+    one resource of a member, or of all of an application's where `member` is empty.
+    """
+
+    application: str
+    member: str
+    resource: str
+    scope: Scope
+    in_a_row: int
+    seconds: float
+
+
 def throttle_wait(scope: Scope, in_a_row: int, retry_after: float | None, dice: Dice) -> float:
     """Seconds a resource pauses after the n-th 429 in a row.
 

@@ -78,6 +78,10 @@ class Journey:
     accepted_any: bool = False
     held: list[Dead] = field(default_factory=list)
     uncertain: set[int] = field(default_factory=set)
+    doubted: set[int] = field(default_factory=set)
+    """Elements of attempts whose effect nobody knows, though nothing of them can land any more: what is accepted later
+    settles it, what is refused later leaves it open.
+    """
     failed_since: float | None = None
     given_up: bool = False
     """Whether all of it was refused before: what is refused alone may be refused for what passes."""
@@ -93,6 +97,13 @@ class Journey:
         return cls(
             batch, segment_id, kind, elements, known, [Part(unsettled)] if unsettled else [], accepted_any=accepted
         )
+
+    def unknown(self, step: Step) -> set[int]:
+        """The elements of which nobody will know what LinkedIn holds once this step has closed the batch."""
+        refused = {dead.index for dead in step.refused}
+        doubted = {*self.doubted, *step.doubted}
+        left = {index for index in doubted if index in refused or self.states[index] == State.REFUSED}
+        return {*self.uncertain, *step.uncertain, *left}
 
     @property
     def bisecting(self) -> bool:
@@ -123,6 +134,7 @@ class Journey:
             self.held = step.held
         self.given_up = self.given_up or step.gives_up
         self.uncertain.update(step.uncertain)
+        self.doubted.update(step.doubted)
         self.refusals = step.refusals
         self.attempts += 1
         self.parts[place : place + 1] = step.again
@@ -143,12 +155,12 @@ class Step:
     again: list[Part] = field(default_factory=list)
     held: list[Dead] | None = None
     uncertain: Sequence[int] = ()
+    doubted: Sequence[int] = ()
     words: str = ""
     uuid: str = ""
     gives_up: bool = False
     park_segment: SegmentParking | None = None
     park_member: MemberParking | None = None
-    throttled: Throttled | None = None
     token_refused: bool = False
     failed: bool = False
 
@@ -191,8 +203,8 @@ def decide(journey: Journey, part: Part, outcome: Outcome, circumstances: Circum
             if circumstances.segment_age > NEWBORN:
                 step.again = [part]
                 step.park_segment = SegmentParking.LOST
-        case Throttled():
-            step.words, step.throttled, step.again = outcome.words, outcome, [part]
+        case Throttled(words=words):
+            step.words, step.again = words, [part]
         case TokenRefused(words=words):
             step.words, step.token_refused, step.again = words, True, [part]
         case NotAllowed(words=words):
@@ -220,6 +232,7 @@ def _delivered(journey: Journey, part: Part, outcome: Delivered, circumstances: 
             else:
                 again.append(index)
                 step.words = refusal.words
+        step.doubted = again
         if again:
             alone = len(again) == 1 and part.failures + 1 >= FAILURES_BEFORE_ISOLATING
             left = Part(again, failures=part.failures, isolating=part.isolating or alone)
@@ -270,6 +283,8 @@ def _unclear(part: Part, outcome: Unclear, circumstances: Circumstances, step: S
     step.failed = True
     if outcome.lingering:
         step.uncertain = part.indexes
+    else:
+        step.doubted = part.indexes
     tired = part.isolating or part.failures + 1 >= FAILURES_BEFORE_ISOLATING
     if tired and circumstances.others_succeed and len(part.indexes) > 1:
         middle = (len(part.indexes) + 1) // 2

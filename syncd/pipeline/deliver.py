@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from syncd.domain.events import DatabaseFailed, PacerWaited
 from syncd.domain.outcome import Outcome, Throttled, Unclear
-from syncd.domain.retry import DATABASE, throttle_wait
+from syncd.domain.retry import DATABASE
 from syncd.domain.settlement import Circumstances, Part, Step, decide
 from syncd.errors import LeaseLost, Transient
 from syncd.linkedin import streams, wire
@@ -91,7 +91,7 @@ async def _asked(flight: Flight, going: Sequence[int]) -> Outcome | None:
         outcome = await _sent(flight, going)
         answered = not (isinstance(outcome, Unclear) and outcome.lingering)
         if isinstance(outcome, Throttled):  # at once: writing it down may take a while
-            pacer.shut(throttle_wait(outcome.scope, 1, outcome.retry_after, flight.tools.dice), probe=False)
+            react.pause(flight, outcome)
         return outcome
     finally:
         pacer.done(answered=answered)

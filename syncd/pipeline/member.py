@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from syncd.domain.events import Emit
-from syncd.domain.retry import Dice
+from syncd.domain.retry import Dice, Wait
 from syncd.domain.segment import MemberKey, MemberParking
 from syncd.linkedin.auth import Access, TokenSource
 from syncd.linkedin.pacing import Pacer
@@ -37,7 +37,8 @@ class Member:
     """One owned member. `trusted_until` is monotonic: past it, the lease may be somebody else's and nothing goes out.
 
     `reacting` counts parkings and resumptions that are being written, `reactions` those that were: whoever read the
-    database meanwhile may have read what was before them.
+    database meanwhile may have read what was before them. `unwritten` are pauses that the database does not hold yet:
+    they go with the next settlement, at the latest with the lease, so that the next owner keeps to them.
     """
 
     key: MemberKey
@@ -59,6 +60,7 @@ class Member:
     reactions: int = 0
     throttles_in_a_row: dict[str, int] = field(default_factory=dict)
     throttled_at: dict[str, float] = field(default_factory=dict)
+    unwritten: dict[str, Wait] = field(default_factory=dict)
 
     def trusts(self, now: float) -> bool:
         return not self.lost and now < self.trusted_until
@@ -77,10 +79,18 @@ class Member:
 
     @property
     def has_loose_ends(self) -> bool:
-        """Whether something of it may still land at LinkedIn: the next owner must wait for that and re-assert."""
+        """Whether something of it may still land at LinkedIn, or have landed unseen: the next owner must wait for that and
+        re-assert.
+        """
         return any(pacer.in_flight for pacer in self.pacers.values()) or any(
-            batch.journey.uncertain for lane in self.lanes() for batch in lane.batches
+            batch.journey.uncertain or batch.journey.doubted for lane in self.lanes() for batch in lane.batches
         )
+
+    def written(self, waits: Iterable[Wait]) -> None:
+        """The database holds these pauses now; one that replaced its like meanwhile is still to be written."""
+        for wait in waits:
+            if self.unwritten.get(wait.resource) is wait:
+                del self.unwritten[wait.resource]
 
     def lose(self) -> None:
         """Another replica owns the member: nothing of it goes out from here any more."""

@@ -19,7 +19,7 @@ from syncd.domain.events import DatabaseFailed, LeaseEnded, LeaseTaken
 from syncd.domain.segment import MemberKey
 from syncd.errors import Transient
 from syncd.pipeline.member import Member, Tools
-from syncd.store import leases
+from syncd.store import leases, throttles
 from syncd.store.leases import Grant
 
 Work = Callable[[Member, asyncio.Event], Awaitable[bool]]
@@ -148,8 +148,14 @@ class Ownership:
         if not member.lost:
             how = "given_back"
             wait = 0.0 if clean else self._tools.request_timeout
+
+            async def give_back(connection: AsyncConnection) -> None:
+                for pause in member.unwritten.values():
+                    await throttles.remember(connection, pause)
+                await leases.give_back(connection, holding.grant, wait=wait)
+
             try:
-                await self._tools.database.transact(lambda c: leases.give_back(c, holding.grant, wait=wait))
+                await self._tools.database.transact(give_back)
             except Transient as error:
                 self._tools.emit(DatabaseFailed(where="giving back", words=str(error)))
         del self._held[holding.grant.member]

@@ -24,7 +24,7 @@ from syncd.domain.events import (
     SegmentResumed,
 )
 from syncd.domain.outcome import Delivered, Outcome, Scope, Throttled
-from syncd.domain.retry import OUTAGE, PARKED, throttle_wait
+from syncd.domain.retry import OUTAGE, PARKED, Wait, throttle_wait
 from syncd.domain.segment import TRIED_AGAIN, MemberParking, SegmentParking
 from syncd.domain.settlement import Step
 from syncd.errors import LeaseLost, Transient
@@ -33,7 +33,6 @@ from syncd.pipeline.lanes import Lane, Road
 from syncd.pipeline.member import Flight, Member, Tools
 from syncd.store import segments, throttles
 from syncd.store.leases import fence
-from syncd.store.throttles import Wait
 
 _OUTAGE_AFTER: Final = 5
 """Failures in a row, with no success between them, after which a resource counts as out."""
@@ -44,11 +43,9 @@ async def react(flight: Flight, step: Step, outcome: Outcome) -> None:
     """Everything an answer asks for that is not its batch's own."""
     road, member, tools = flight.road, flight.member, flight.tools
     if isinstance(outcome, Delivered):
-        await _succeeded(flight.turn.lane, road, member, tools)
+        await _succeeded(flight)
         return
-    if step.throttled is not None:
-        await _throttled(step.throttled, flight)
-    elif step.failed:
+    if step.failed:
         _failed(road, member, tools)
     if step.token_refused:
         await without_token(member, tools, await member.tokens.refused(flight.access, step.words))
@@ -68,15 +65,18 @@ def _failed(road: Road, member: Member, tools: Tools) -> None:
         tools.emit(ResourceBackedOff(member=member.key, resource=road.resource, seconds=wait))
 
 
-async def _succeeded(lane: Lane, road: Road, member: Member, tools: Tools) -> None:
-    pacer = member.pacers[road.resource]
+async def _succeeded(flight: Flight) -> None:
+    """Things go well again. Of a pause that began after the request had left, its success says nothing."""
+    road, member, tools = flight.road, flight.member, flight.tools
+    pacer, lane = member.pacers[road.resource], flight.turn.lane
+    before = _left_before_the_pause(flight)
     road.successes += 1
     if road.failures_in_a_row >= _OUTAGE_AFTER:
         tools.emit(ResourceBackedOff(member=member.key, resource=road.resource, seconds=0.0))
     road.failures_in_a_row = 0
-    if pacer.probing:
+    if pacer.probing and not before:
         pacer.open()
-    if member.throttles_in_a_row.pop(road.resource, 0):
+    if not before and member.throttles_in_a_row.pop(road.resource, 0):
         await _write(
             member, tools, "throttles", lambda c: throttles.forget(c, member.application, member.key, road.resource)
         )
@@ -106,10 +106,16 @@ async def _resume_segment(lane: Lane, member: Member, tools: Tools) -> None:
     tools.emit(SegmentResumed(segment=lane.segment.key, reason=reason.value))
 
 
-async def _throttled(throttled: Throttled, flight: Flight) -> None:
-    """The resource pauses. Requests that had left before the pause began are refused too and count no further."""
+def _left_before_the_pause(flight: Flight) -> bool:
+    return flight.departed < flight.member.throttled_at.get(flight.road.resource, 0.0)
+
+
+def pause(flight: Flight, throttled: Throttled) -> None:
+    """The resource pauses, at once. Requests that had left before the pause began are refused too and count no further.
+    The settlement of this answer writes it down.
+    """
     road, member, tools = flight.road, flight.member, flight.tools
-    if flight.departed < member.throttled_at.get(road.resource, 0.0):
+    if _left_before_the_pause(flight):
         return
     in_a_row = member.throttles_in_a_row.get(road.resource, 0) + 1
     member.throttles_in_a_row[road.resource] = in_a_row
@@ -122,8 +128,7 @@ async def _throttled(throttled: Throttled, flight: Flight) -> None:
         )
     )
     whom = "" if throttled.scope is Scope.APPLICATION_DAY else member.key
-    remembered = Wait(member.application, whom, road.resource, throttled.scope, in_a_row, wait)
-    await _write(member, tools, "throttles", lambda connection: throttles.remember(connection, remembered))
+    member.unwritten[road.resource] = Wait(member.application, whom, road.resource, throttled.scope, in_a_row, wait)
 
 
 async def without_token(member: Member, tools: Tools, verdict: Verdict) -> None:

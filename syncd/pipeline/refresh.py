@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from syncd.domain.events import MemberParked, MemberResumed, SegmentParked, SegmentResumed
 from syncd.domain.outcome import Scope
 from syncd.domain.segment import MemberParking, SegmentKey, SegmentParking, Status
 from syncd.domain.settlement import Journey
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
-from syncd.store import batches, letters, segments, source, throttles
+from syncd.store import batches, letters, resyncs, segments, source, throttles
+from syncd.store.batches import Stored
+from syncd.store.leases import alone
 from syncd.store.segments import Binding
 
 SETTLED_IN: Final = 5.0
@@ -45,14 +49,17 @@ async def load(member: Member, tools: Tools) -> None:
     member.ring()
 
 
-async def recover(lane: Lane, tools: Tools) -> None:
+async def recover(lane: Lane, member: Member, tools: Tools) -> None:
     """Finds batches of a transaction whose commit took effect although it failed, before anything stands behind them. To
-    be called while nothing else enters the lane.
+    be called while nothing else enters the lane. Raises LeaseLost, Transient.
     """
     known = {batch.journey.id for batch in lane.batches}
-    async with tools.database.read() as connection:
-        stored = await batches.open_of(connection, [lane.segment.id])
-    for batch in stored:
+
+    async def work(connection: AsyncConnection) -> list[Stored]:
+        await alone(connection, member.grant)
+        return await batches.open_of(connection, [lane.segment.id])
+
+    for batch in await tools.database.transact(work):
         if batch.id not in known:
             lane.add(Journey.begin(batch.id, batch.segment_id, batch.kind, batch.elements, batch.states))
     lane.doubted = False
@@ -79,6 +86,7 @@ async def refresh(member: Member, tools: Tools) -> None:
         ids = [binding.segment.id for binding in bindings]
         owed = await letters.due_segments(connection, ids)
         wanted = await letters.wanted_segments(connection, ids)
+        resyncing = await resyncs.going(connection, ids)
     if reacting or member.reacting or member.reactions != reactions:
         return
     now = tools.monotonic()
@@ -98,6 +106,7 @@ async def refresh(member: Member, tools: Tools) -> None:
         tools.emit(SegmentResumed(segment=segment, reason=reason.value))
     for lane in member.lanes():
         lane.owed, lane.wanted = lane.segment.id in owed, lane.segment.id in wanted
+        lane.resyncing = lane.segment.id in resyncing
     member.ring()
 
 

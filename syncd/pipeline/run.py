@@ -102,7 +102,7 @@ async def _feed(road: Road, member: Member, tools: Tools) -> None:
         lane, again = task
         try:
             if lane.doubted:
-                await refresh.recover(lane, tools)
+                await refresh.recover(lane, member, tools)
             if again:
                 await resend.resend(lane, member, tools)
             else:

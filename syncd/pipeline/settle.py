@@ -17,7 +17,7 @@ from syncd.domain.events import BatchClosed, BatchDelayed, StepSettled
 from syncd.domain.settlement import Journey, Step
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
-from syncd.store import batches, ledger
+from syncd.store import batches, ledger, throttles
 from syncd.store.batches import Settled
 from syncd.store.leases import fence
 
@@ -39,9 +39,14 @@ async def record(
     """
 
     async def work(connection: AsyncConnection) -> tuple[float, _Rows, bool]:
-        return await _write(connection, journey, step, member, tools, doubted=doubted)
+        written = await _write(connection, journey, step, member, tools, doubted=doubted)
+        for wait in waits:
+            await throttles.remember(connection, wait)
+        return written
 
+    waits = list(member.unwritten.values())
     moment, rows, closes = await tools.database.transact(work)
+    member.written(waits)
     if step.settles:
         tools.emit(_settled(lane.segment.key, journey, step, rows, moment))
     else:
@@ -75,10 +80,10 @@ async def _write(
         await batches.bury_elements(connection, journey.segment_id, journey.id, step.refused, elements)
     rows = await _rows(connection, journey, step, accepted)
     if closes:
-        uncertain = {trace(elements[index]) for index in (*journey.uncertain, *step.uncertain)}
-        if uncertain:
+        unknown = {trace(elements[index]) for index in journey.unknown(step)}
+        if unknown:
             wait = 2 * tools.request_timeout
-            await batches.promise_reassertion(connection, journey.segment_id, uncertain, wait)
+            await batches.promise_reassertion(connection, journey.segment_id, unknown, wait)
     await batches.settle(
         connection,
         Settled(

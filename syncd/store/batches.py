@@ -61,10 +61,14 @@ class Settled:
 
 
 async def write(
-    connection: AsyncConnection, segment_id: int, kind: BatchKind, drafts: Sequence[Draft]
+    connection: AsyncConnection,
+    segment_id: int,
+    kind: BatchKind,
+    drafts: Sequence[Draft],
+    resync: int | None = None,
 ) -> list[BatchId]:
     """Stores drafts as batches, in order. One without elements is stored closed: it accounts for the rows it took."""
-    rows = [_row(segment_id, kind, draft) for draft in drafts]
+    rows = [_row(segment_id, kind, draft) | {"resync_id": resync} for draft in drafts]
     statement = insert(batches).returning(batches.c.id, sort_by_parameter_order=True)
     return [BatchId(number) for number in (await connection.execute(statement, rows)).scalars()]
 
@@ -151,8 +155,11 @@ async def settle(connection: AsyncConnection, settled: Settled) -> None:
 
 
 async def is_written(connection: AsyncConnection, batch: BatchId, states: bytes | None) -> bool:
-    """Whether a batch is as a step would leave it: these states, or closed where they are None."""
-    row = (await connection.execute(select(batches.c.open, batches.c.states).where(batches.c.id == batch))).one()
+    """Whether a batch is as a step would leave it: these states, or closed where they are None. It waits for whoever is
+    writing it, as a commit may do whose connection broke.
+    """
+    statement = select(batches.c.open, batches.c.states).where(batches.c.id == batch).with_for_update()
+    row = (await connection.execute(statement)).one()
     return not row.open if states is None else bool(row.open) and row.states == states
 
 

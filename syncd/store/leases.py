@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Select, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -102,7 +102,7 @@ async def give_back(connection: AsyncConnection, grant: Grant, *, wait: float) -
     )
 
 
-_FENCE: Final = (
+_OURS: Final = (
     select(epoch(now()))
     .select_from(leases)
     .where(
@@ -110,8 +110,9 @@ _FENCE: Final = (
         leases.c.token == bindparam("token"),
         leases.c.owner == bindparam("owner"),
     )
-    .with_for_update(read=True, key_share=True)
 )
+_FENCE: Final = _OURS.with_for_update(read=True, key_share=True)
+_ALONE: Final = _OURS.with_for_update()
 
 
 async def fence(connection: AsyncConnection, grant: Grant) -> float:
@@ -121,8 +122,21 @@ async def fence(connection: AsyncConnection, grant: Grant) -> float:
 
     Raises LeaseLost if another replica owns the member.
     """
+    return await _locked(connection, _FENCE, grant)
+
+
+async def alone(connection: AsyncConnection, grant: Grant) -> None:
+    """Waits until every other fenced transaction of the owner has ended, those too whose connection broke while their
+    commit was under way: what they wrote, if they did, can be seen from here on.
+
+    Raises LeaseLost if another replica owns the member.
+    """
+    await _locked(connection, _ALONE, grant)
+
+
+async def _locked(connection: AsyncConnection, statement: Select[Any], grant: Grant) -> float:
     given = {"member": grant.member, "token": grant.token, "owner": grant.owner}
-    moment = (await connection.execute(_FENCE, given)).scalar_one_or_none()
+    moment = (await connection.execute(statement, given)).scalar_one_or_none()
     if moment is None:
         raise LeaseLost(f"another replica owns member {grant.member}")
     return float(moment)

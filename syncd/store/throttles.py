@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, or_, select
@@ -10,19 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.outcome import Scope
+from syncd.domain.retry import Wait
 from syncd.store.tables import epoch, later, now, throttles
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """`seconds` are left until the next request may go; `in_a_row` counts the 429s that led here."""
-
-    application: str
-    member: str
-    resource: str
-    scope: Scope
-    in_a_row: int
-    seconds: float
 
 
 async def remember(connection: AsyncConnection, wait: Wait) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syncd.domain.batch import Element, pack_element
 from syncd.domain.change import rank
 from syncd.store.engine import Database
+from syncd.store.plans import resyncs
 from syncd.store.tables import (
     batches,
     dead_letters,
@@ -65,6 +66,7 @@ async def fill(database: Database, *, hostile: bool = False) -> None:
             )
         for number, given in enumerate(rows, 1):
             await _segment(connection, number, given, now)
+        await _resyncs(connection, now)
         await _letters(connection, now, HOSTILE if hostile else "the country is no ISO 3166-1 code")
         await connection.execute(
             insert(outbox),
@@ -184,6 +186,23 @@ def _batches(number: int, now: float, kept: int) -> Iterable[dict[str, Any]]:
             "words": "the country is no ISO 3166-1 code" if refused else "",
             "uuid": f"AAX{number}{one:02}kq7BgWJ0{one:02}fZ8A==", "created_at": at - 0.8, "closed_at": at,
         }  # fmt: skip
+
+
+async def _resyncs(connection: AsyncConnection, now: float) -> None:
+    """One that waits to be started and would blow the fuse, and two that have ended."""
+    rejected = '{"invalid_email": 14, "no_identifier": 2}'
+    common = {"asked_by": "ada.lovelace", "created_at": now - 900, "planned_at": now - 880}
+    ended = {"started_at": now - 870, "ended_at": now - 300, "reason": "matches are 80 days old"}
+    rows: list[dict[str, Any]] = [
+        {"segment_id": 2, "mode": "reconcile", "state": "planned", "origin": "query", "held": 320, "adds": 41,
+         "removes": 118, "changes": 3, "unchanged": 199, "newer": 6, "elements": 165, "rejected": rejected, **common},
+        {"segment_id": 1, "mode": "replay", "state": "done", "origin": "ledger", "held": 600, "adds": 600,
+         "elements": 600, "looked_at": 600, "added": 600, "sent": 600, "accepted": 600, **common, **ended},
+        {"segment_id": 3, "mode": "replay", "state": "cancelled", "origin": "ledger", "held": 37, "adds": 37,
+         "elements": 37, "words": "cancelled by ada.lovelace: wrong segment", **common, **ended},
+    ]  # fmt: skip
+    for row in rows:
+        await connection.execute(insert(resyncs).values(**row))
 
 
 async def _letters(connection: AsyncConnection, now: float, words: str) -> None:

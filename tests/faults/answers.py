@@ -98,6 +98,29 @@ async def minute(stage: Stage) -> None:
     await _throttled(stage, "429 minute", status(429, MINUTE), 2)
 
 
+@scenario(
+    "LinkedIn: a success of before the pause (429) does not end it for the next owner",
+    "A1",
+    quick=True,
+    expects=["429 minute"],
+    minute=3.0,
+    prelude=SHORT_MINUTE,
+)
+async def success_behind_the_pause(stage: Stage) -> None:
+    daemon = await stage.daemon(MANY.format(most=5))
+    await workload(stage, 0)
+    await stage.quiet(daemon)
+    await stage.fault("", USERS, {"kind": "latency", "seconds": 0.4}, times=2)
+    await stage.fault("429 minute", USERS, status(429, MINUTE))
+    await workload(stage, 1)
+    await stage.until(lambda: daemon.events("resource_throttled"), "it is throttled", daemon)
+    await asyncio.sleep(0.6)
+    await daemon.stop()
+    daemon = await stage.daemon()
+    await stage.quiet(daemon, seconds=60)
+    await stage.end(daemon)
+
+
 @scenario("LinkedIn: the minute limit (429), whole, over a kill -9", "A1", expects=["429 minute", "takeover"])
 async def whole_minute(stage: Stage) -> None:
     daemon = await stage.daemon(MANY.format(most=5))

@@ -78,7 +78,7 @@ class Case:
         pending = {row for row, _ in evidence.tables.pending}
         for row in evidence.history.rows:
             seen = row.id in case.places or row.id in pending
-            if row.commit == "acked" or (row.commit in {"unknown", "open"} and seen):
+            if row.commit in {"acked", "late"} or (row.commit in {"unknown", "open"} and seen):
                 case.committed[row.id] = row
         by_segment: dict[str, list[Row]] = defaultdict(list)
         for row in case.committed.values():

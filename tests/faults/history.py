@@ -14,12 +14,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
-Commit = Literal["open", "acked", "unknown", "aborted"]
+Commit = Literal["open", "acked", "unknown", "aborted", "late"]
+"""`late`: the commit was asked for while the evidence was gathered, so that not every place need know of it."""
 CANARY = "canary.example"
 
 
@@ -40,6 +41,21 @@ class Row:
 @dataclass
 class History:
     rows: list[Row] = field(default_factory=list)
+
+    def after(self, before: Sequence[Row]) -> list[Row]:
+        """An earlier copy of the rows, with what was asked for since."""
+        known = [*before, *(replace(row, commit="open") for row in self.rows[len(before) :])]
+        return [
+            replace(row, asked=now.asked, commit="late") if row.commit == "open" and now.asked else row
+            for row, now in zip(known, self.rows, strict=True)
+        ]
+
+    def once(self) -> History:
+        """The rows without those whose id was given out again. A crash forgets what a sequence had drawn for transactions
+        that never committed; two rows of one id are never there, so it is the later one that may be.
+        """
+        latest = {row.id: place for place, row in enumerate(self.rows)}
+        return History([row for place, row in enumerate(self.rows) if latest[row.id] == place or row.commit == "acked"])
 
     @property
     def acked(self) -> int:

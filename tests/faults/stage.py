@@ -188,26 +188,23 @@ class Stage:
         return await read_tables(self.plain)
 
     async def evidence(self) -> Evidence:
-        """The history first, tables next, LinkedIn last: what was acknowledged must be there, what the ledger says must
-        have been answered.
+        """The history first, tables next, LinkedIn then: what was acknowledged must be there, what the ledger says must
+        have been answered. And the history again: what LinkedIn was asked for must have been committed by then.
         """
         rows = [replace(row) for row in self.crm.history.rows]
         tables = await self.tables()
-        for row, now in zip(rows, self.crm.history.rows, strict=False):
-            row.asked = row.asked or now.asked
-        later = self.crm.history.rows[len(rows) :]
-        rows += [replace(row, commit="open") if row.commit == "acked" else replace(row) for row in later]
         requests = await self.rig.requests()
         dmp = await self.rig.look("segments")
         numbers = {str(one["sourceSegmentId"]).partition(":")[2]: one["id"] for one in dmp}
         members = {key: await self._members(numbers[key]) for key in self.kinds if key in numbers}
+        rows = self.crm.history.after(rows)
         logs = {
             process.log.name: process.log.read_text(errors="replace")
             for process in self.rig.processes
             if process is not self.rig.sandbox
         }
         return Evidence(
-            history=History(rows),
+            history=History(rows).once(),
             tables=tables,
             elements=read_record(self.record, requests),
             requests=requests,

@@ -114,7 +114,7 @@ def no_reassertion() -> None:
 def doubted_commits_forgotten() -> None:
     """A batch whose commit failed after taking effect is not looked for."""
 
-    async def recover(lane: Lane, _tools: Any) -> None:
+    async def recover(lane: Lane, _member: Any, _tools: Any) -> None:
         lane.doubted = False
 
     _put(refresh, recover)

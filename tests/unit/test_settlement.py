@@ -300,6 +300,16 @@ def test_eight_unclear_answers_while_nothing_succeeds_split_nothing() -> None:
     assert not Open.of(journey).is_apart
 
 
+def test_who_is_refused_after_an_attempt_of_unknown_effect_is_unknown_when_the_batch_closes() -> None:
+    journey = begin(3)
+    journey.apply(decide(journey, journey.parts[0], BROKEN, circumstances()))
+    mixed = Delivered((Refusal(1, Fate.REFUSED, 400, "no"),), "uuid")
+    step = decide(journey, journey.parts[0], mixed, circumstances())
+    assert journey.unknown(step) == {1}
+    untroubled = begin(3)
+    assert untroubled.unknown(decide(untroubled, untroubled.parts[0], mixed, circumstances())) == set()
+
+
 def test_only_a_lingering_request_makes_its_elements_uncertain() -> None:
     journey = begin(3)
     Drive(journey, lambda _: Unclear("500", lingering=False)).run(most=1)

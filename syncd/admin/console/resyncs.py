@@ -36,16 +36,13 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     csrf: str = ""
 
 
-async def _mine(call: Call, found: list[ResyncReport]) -> list[ResyncReport]:
-    if call.caller.accounts is None:
-        return found
-    keys = {one.key for one in (await frame.of(call).watch.now()).within(call.caller.accounts).segments}
-    return [one for one in found if one.segment in keys]
+def _mine(call: Call, found: list[ResyncReport]) -> list[ResyncReport]:
+    return [one for one in found if call.caller.sees(one.account)]
 
 
 async def _page(call: Call) -> web.Response:
     found = await resyncs.listed(call.desk.database, call.desk.settings, most=_SOME, before=call.query.before)
-    inside = frame.part(call, "live_resyncs.html", found=await _mine(call, found))
+    inside = frame.part(call, "live_resyncs.html", found=_mine(call, found))
     is_first = call.query.before is None
     return frame.page(
         call,
@@ -60,12 +57,11 @@ async def _page(call: Call) -> web.Response:
 
 async def _renew(call: Call) -> web.Response:
     found = await resyncs.listed(call.desk.database, call.desk.settings, most=_SOME)
-    return frame.renewed(call, frame.part(call, "live_resyncs.html", found=await _mine(call, found)), _LIST, _EVERY)
+    return frame.renewed(call, frame.part(call, "live_resyncs.html", found=_mine(call, found)), _LIST, _EVERY)
 
 
 async def _of_segment(call: Call) -> web.Response:
     tale = await told(call)
-    declared = next((one for one in call.desk.settings.segments if one.key == tale.key), None)
     return frame.page(
         call,
         "segment_resync.html",
@@ -73,7 +69,7 @@ async def _of_segment(call: Call) -> web.Response:
         here="overview",
         path=frame.path_of(tale.key),
         story=tale,
-        reconciles=declared is not None and declared.source is not None,
+        reconciles=resyncs.source_of(call.desk.settings, tale.key) is not None,
         uploads=call.caller.may(frame.Role.OPERATOR),
         found=await resyncs.listed(call.desk.database, call.desk.settings, tale.key, _FEW),
         said=frame.said(call),
@@ -82,14 +78,14 @@ async def _of_segment(call: Call) -> web.Response:
 
 async def _preview(call: Call) -> web.Response:
     begun = await resyncs.preview(
-        call.desk.database, call.desk.settings, call.part("segment"), call.body.mode, by=call.caller.name
+        call.desk.database, call.desk.settings, call.part("segment"), call.body.mode, by=call.caller.by()
     )
     return frame.see(f"/resyncs/{begun.id}")
 
 
 async def _found(call: Call) -> ResyncReport:
     found = await resyncs.show(call.desk.database, call.desk.settings, call.number("number"))
-    if not await _mine(call, [found]):
+    if not _mine(call, [found]):
         raise Absent("there is no such resync")
     return found
 
@@ -134,8 +130,7 @@ async def _start(call: Call) -> web.Response:
             call.desk.database,
             call.desk.settings,
             one.id,
-            by=call.caller.name,
-            reason=given.reason,
+            by=call.caller.by(given.reason),
             confirm=given.confirm or None,
         )
     except Rejected as refused:
@@ -145,7 +140,7 @@ async def _start(call: Call) -> web.Response:
 
 async def _cancel(call: Call) -> web.Response:
     one = await _found(call)
-    await resyncs.cancel(call.desk.database, call.desk.settings, one.id, by=call.caller.name, reason=call.body.reason)
+    await resyncs.cancel(call.desk.database, call.desk.settings, one.id, by=call.caller.by(call.body.reason))
     return frame.see(f"/resyncs/{one.id}", "cancelled")
 
 

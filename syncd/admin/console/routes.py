@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from syncd.admin.console import access, doors, erasure, letters, members, overview, planning, presence, segment
+from syncd.admin.console import access, doors, erasure, letters, members, overview, planning, presence, resyncs, segment
 from syncd.admin.routes import Route
 
 PAGES: Final[tuple[Route, ...]] = (
@@ -12,6 +12,7 @@ PAGES: Final[tuple[Route, ...]] = (
     *overview.ROUTES,
     *segment.ROUTES,
     *presence.ROUTES,
+    *resyncs.ROUTES,
     *letters.ROUTES,
     *members.ROUTES,
     *planning.ROUTES,

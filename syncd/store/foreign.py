@@ -1,0 +1,78 @@
+"""A database that is not ours, read once: a query in a read-only transaction, by a cursor that stays at the server.
+
+Whatever goes wrong is told without the query, its values or the URL, which can hold a person's data or a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from syncd.errors import Rejected
+from syncd.store.engine import sqlstate
+
+AT_ONCE: Final = 2_000
+"""Rows handed over together."""
+_MYSQL: Final = frozenset({"mysql", "mariadb"})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The columns of a query, and its rows some thousands at a time."""
+
+    columns: tuple[str, ...]
+    rows: AsyncIterator[Sequence[Any]]
+
+
+@asynccontextmanager
+async def query(url: str, statement: str, timeout: float) -> AsyncIterator[Result]:
+    """Runs one statement. Raises Rejected for whatever keeps it from being read, also on the way."""
+    parsed = make_url(url)
+    kind = parsed.get_backend_name()
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True, **_options(kind, timeout))
+    if kind == "sqlite":
+        event.listen(engine.sync_engine, "connect", _only_reads)
+    try:
+        async with engine.connect() as connection:
+            await _prepare(connection, kind, timeout)
+            found = await connection.stream(text(statement.replace(":", r"\:")))
+            yield Result(tuple(found.keys()), found.partitions(AT_ONCE))
+    except DBAPIError as error:
+        state = sqlstate(error)
+        raise Rejected(f"the source refused: {f'SQLSTATE {state}' if state else type(error.orig).__name__}") from None
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        raise Rejected(f"the source cannot be read: {type(error).__name__}") from None
+    finally:
+        await engine.dispose()
+
+
+def _options(kind: str, timeout: float) -> dict[str, Any]:
+    if kind == "postgresql":
+        settings = {"application_name": "syncd reconcile", "statement_timeout": f"{timeout * 1000:.0f}"}
+        return {
+            "connect_args": {"timeout": 10, "server_settings": settings},
+            "execution_options": {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
+        }
+    return {"connect_args": {"connect_timeout": 10}} if kind in _MYSQL else {}
+
+
+async def _prepare(connection: AsyncConnection, kind: str, timeout: float) -> None:
+    if kind not in _MYSQL:
+        return
+    server = str((await connection.execute(text("select version()"))).scalar_one())
+    limit = f"max_statement_time = {timeout:f}" if "MariaDB" in server else f"max_execution_time = {timeout * 1000:.0f}"
+    await connection.execute(text(f"set session {limit}"))
+    await connection.execute(text("set session transaction read only"))
+    await connection.rollback()  # what comes next begins a transaction, and that one only reads
+
+
+def _only_reads(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA query_only = ON")
