@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -66,6 +67,10 @@ class Visit:
 
     async def press(self, name: str) -> None:
         await self.page.get_by_role("button", name=name, exact=True).first.click()
+
+    async def write(self, label: str, value: str) -> None:
+        """Fills the field whose label begins so; a hint may follow."""
+        await self.page.get_by_role("textbox", name=re.compile(f"^{re.escape(label)}")).fill(value)
 
     async def text(self) -> str:
         return await self.page.locator("main").inner_text()

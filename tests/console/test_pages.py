@@ -5,7 +5,7 @@ the CRM that does anything but stand there.
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
 from playwright.async_api import Browser
 
 from tests.component.admin.house import House

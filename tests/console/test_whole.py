@@ -70,7 +70,7 @@ async def test_a_segment_made_here_is_at_linkedin_within_seconds(rig: Rig, daemo
         ("Name", "Webinar guests"),
         ("Ad account", "urn:li:sponsoredAccount:123456"),
     ):
-        await visit.page.get_by_label(label).fill(value)
+        await visit.write(label, value)
     await visit.press("Create segment")
 
     async def is_there() -> bool:

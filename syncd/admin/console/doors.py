@@ -12,7 +12,8 @@ from syncd.admin import cookies
 from syncd.admin.console import frame
 from syncd.admin.console.rendering import STATIC
 from syncd.admin.problems import Refusal
-from syncd.admin.routes import FORM, Call, Face, Reach, Route
+from syncd.admin.routes import FORM, Call, Face, Handler, Reach, Route
+from syncd.domain.access import Role
 from syncd.errors import Denied
 from syncd.operations import access
 from syncd.operations.access import Wait
@@ -102,7 +103,7 @@ async def _file(call: Call) -> web.Response:
     )
 
 
-def _open(method: str, path: str, handler: frame.Handler, summary: str, **more: object) -> Route:
+def _open(method: str, path: str, handler: Handler, summary: str, **more: object) -> Route:
     return Route(
         method=method, path=path, handler=handler, summary=summary, subject=frame.SUBJECT, role=None, reach=Reach.NOWHERE,
         **more,  # type: ignore[arg-type]  # as Route declares them
@@ -113,5 +114,5 @@ ROUTES: Final = (
     _open("GET", "/sign-in", _door, "The page to sign in", face=Face.PAGE, query=Door),
     _open("POST", "/sign-in", _sign_in, "Sign in", face=Face.PAGE, body=SignIn, takes=(FORM,), most_bytes=10_000),
     _open("GET", "/static/{name}", _file, "A file of the console", face=Face.ASSET),
-    frame.posted("/sign-out", _sign_out, "Sign out", Reach.NOWHERE, role=frame.Role.VIEWER),
+    frame.posted("/sign-out", _sign_out, "Sign out", Reach.NOWHERE, role=Role.VIEWER),
 )

@@ -100,8 +100,9 @@ def of(call: Call) -> Console:
 
 
 def said(call: Call) -> str:
+    """What the page says was just done."""
     query: Said = call.query
-    return _SAID.get(query.said, "").format(n=max(0, query.n)) if query is not None else ""
+    return _SAID.get(query.said, "").format(n=max(0, query.n))
 
 
 def _context(desk: Desk, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from syncd.admin.console import frame
-from syncd.admin.routes import Call, Reach
+from syncd.admin.routes import Call, Handler, Reach
 from syncd.domain import remedy
 from syncd.domain.access import Role
 from syncd.operations import members, signing
@@ -71,7 +71,7 @@ async def _finish(call: Call) -> web.Response:
     return frame.see("/members", "signed-in")
 
 
-def _order(order: Any, done: str) -> frame.Handler:
+def _order(order: Any, done: str) -> Handler:
     async def carry_out(call: Call) -> web.Response:
         await order(call.desk.database, call.part("member"), by=call.caller.by())
         frame.of(call).watch.outdate()

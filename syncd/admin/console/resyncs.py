@@ -10,6 +10,7 @@ from aiohttp import web
 from syncd.admin.console import frame
 from syncd.admin.console.segment import told
 from syncd.admin.routes import Call, Reach
+from syncd.domain.access import Role
 from syncd.domain.resync import Mode
 from syncd.errors import Absent, Rejected
 from syncd.operations import resyncs
@@ -70,7 +71,7 @@ async def _of_segment(call: Call) -> web.Response:
         path=frame.path_of(tale.key),
         story=tale,
         reconciles=resyncs.source_of(call.desk.settings, tale.key) is not None,
-        uploads=call.caller.may(frame.Role.OPERATOR),
+        uploads=call.caller.may(Role.OPERATOR),
         found=await resyncs.listed(call.desk.database, call.desk.settings, tale.key, _FEW),
         said=frame.said(call),
     )

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from syncd.admin.console import drawing, frame, rendering
 from syncd.admin.console.drawing import Band, Point
-from syncd.admin.routes import Call, Reach
+from syncd.admin.routes import Call, Handler, Reach
 from syncd.domain.access import Role
 from syncd.domain.course import Look
 from syncd.errors import Absent, Rejected
@@ -213,7 +213,7 @@ async def _create(call: Call) -> web.Response:
     return frame.see(frame.path_of(given.key), "created")
 
 
-def _order(order: Any, done: str) -> frame.Handler:
+def _order(order: Any, done: str) -> Handler:
     """A form without fields: one operation on a segment."""
 
     async def carry_out(call: Call) -> web.Response:

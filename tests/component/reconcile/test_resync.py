@@ -183,7 +183,9 @@ async def test_a_row_below_the_line_that_comes_late_loses(hand: Hand, crm: Crm) 
             if not hand.database.is_postgresql
             else text(
                 f"insert into {outbox} (id, segment_key, action, payload) {overriding}"  # noqa: S608 - likewise
-                f" values ({line.last_id}, 'trial', 'ADD', '{payload}'::jsonb)".replace('":', '"\\:').replace("::", "\\:\\:")
+                f" values ({line.last_id}, 'trial', 'ADD', '{payload}'::jsonb)".replace('":', '"\\:').replace(
+                    "::", "\\:\\:"
+                )
             )
         )
     await hand.take()
