@@ -70,7 +70,7 @@ class Visit:
 
     async def write(self, label: str, value: str) -> None:
         """Fills the field whose label begins so; a hint may follow."""
-        await self.page.get_by_role("textbox", name=re.compile(f"^{re.escape(label)}")).fill(value)
+        await self.page.get_by_label(re.compile(f"^{re.escape(label)}")).fill(value)
 
     async def text(self) -> str:
         return await self.page.locator("main").inner_text()
