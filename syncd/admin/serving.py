@@ -28,6 +28,8 @@ def serving(route: Route, desk: Desk) -> Callable[[web.Request], Awaitable[web.S
     async def serve(request: web.Request) -> web.StreamResponse:
         if route.face is not Face.ASSET and (reasons := desk.reasons()):
             raise Refusal(503, reasons[0], headers={"Retry-After": "5"})
+        if "\0" in request.path:
+            raise Refusal(404, "")
         caller, session = await doors.who(request, route, desk)
         if session is not None and route.is_safe:
             doors.not_embedded(request)
@@ -59,7 +61,7 @@ async def _let_in(
         caller=caller,
         query=query,
         body=bodies.decoded(raw, given, route.body) if given in route.takes and route.body is not None else None,
-        stream=bodies.stream(request, route) if given in route.streamed else None,
+        stream=bodies.stream(request, route.most_streamed) if given in route.streamed else None,
         session=session,
     )
     if route.starts_work and (key := repeats.key_of(request)) is not None:

@@ -128,6 +128,34 @@ class Http(Section):
     )
 
 
+class Oidc(Section):
+    """An identity provider for people; off without an issuer."""
+
+    issuer: Annotated[PlainUrl | None, BeforeValidator(checks.nothing_if_empty)] = Field(
+        default=None,
+        description="The provider's issuer, as its tokens name it; https, or http on a loopback address.",
+    )
+    client_id: OptionalText = Field(default=None, description="How the provider knows syncd.")
+    client_secret: Annotated[SecretStr | None, BeforeValidator(checks.nothing_if_empty)] = Field(
+        default=None, description="What proves to the provider that it is syncd."
+    )
+    role_claim: Text = Field(default="groups", description="The claim that lists what somebody is.")
+    viewer: OptionalText = Field(default="syncd-viewers", description="What in the claim makes a viewer.")
+    operator: OptionalText = Field(default="syncd-operators", description="What in the claim makes an operator.")
+    admin: OptionalText = Field(default="syncd-admins", description="What in the claim makes an admin.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.issuer is None:
+            return self
+        parts = checks.split_url(self.issuer)
+        if parts.scheme != "https" and not checks.is_loopback(parts.hostname or ""):
+            raise ValueError("issuer must be https")
+        if self.client_id is None or self.client_secret is None:
+            raise ValueError("needs client_id and client_secret, as it has an issuer")
+        return self
+
+
 class Metrics(Section):
     host: Text = Field(default="127.0.0.1", description="Address /metrics listens on.")
     port: Port = Field(default=9090, description="Its port; 0 takes a free one.")
@@ -379,6 +407,7 @@ class Settings(BaseSettings):
     )
     linkedin: Linkedin = Linkedin()
     http: Http = Http()
+    oidc: Oidc = Oidc()
     metrics: Metrics = Metrics()
     limits: Limits = Limits()
     leases: Leases = Leases()
@@ -420,6 +449,14 @@ class Settings(BaseSettings):
         raise ValueError(
             "webhook_url must be https on the name of a host; loopback is for linkedin.base_url on loopback"
         )
+
+    @field_validator("oidc")
+    @classmethod
+    def _comes_back(cls, oidc: Oidc, info: ValidationInfo) -> Oidc:
+        http = info.data.get("http")
+        if oidc.issuer is not None and http is not None and http.public_url is None:
+            raise ValueError("needs http.public_url (SYNCD_HTTP__PUBLIC_URL), where the provider sends people back to")
+        return oidc
 
     @field_validator("members")
     @classmethod

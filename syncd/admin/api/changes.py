@@ -105,7 +105,8 @@ ROUTES: Final = (
         schema_of=Posted,
         answer=Taken,
         status=202,
-        most_bytes=_MOST_BYTES,
+        most_bytes=4 * MEBIBYTE,
+        most_streamed=_MOST_BYTES,
         starts_work=True,
     ),
     Route(
