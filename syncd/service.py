@@ -16,7 +16,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +24,7 @@ import structlog
 
 from syncd.admin.app import install
 from syncd.admin.desk import Desk
-from syncd.domain.events import DatabaseFailed, Emit, Event, LookFailed, RequestEnded, TokenRefreshed
+from syncd.domain.events import Emit, Event, LookFailed, RequestEnded, TokenRefreshed
 from syncd.domain.outcome import Failure, Sunset, TokenRefused
 from syncd.domain.quota import quota
 from syncd.domain.segment import MemberKey, MemberParking
@@ -37,7 +37,7 @@ from syncd.observe.health import health_app, listening, metrics_app
 from syncd.observe.logs import configure, log_events
 from syncd.observe.metrics import Metrics, watch_loop
 from syncd.observe.usage import Usage
-from syncd.operations import people, resyncs, voices
+from syncd.operations import optouts, people, resyncs, voices
 from syncd.operations.persons import key_if_any
 from syncd.pipeline import react, refresh, watch
 from syncd.pipeline.lanes import Road
@@ -46,18 +46,19 @@ from syncd.pipeline.origin import Origin
 from syncd.pipeline.own import Ownership
 from syncd.pipeline.run import Beside, work
 from syncd.pipeline.suppress import Suppression
-from syncd.reconcile import erase, resync, watchdog
+from syncd.reconcile import resync, watchdog, webhook
+from syncd.reconcile.alert import Alerter
 from syncd.reconcile.erase import Eraser
 from syncd.reconcile.provision import Provisioner
 from syncd.reconcile.track import Tracker
 from syncd.settings import Member as Declared
 from syncd.settings import Settings
-from syncd.store import lockfile, migrate, notices, segments, suppressions
+from syncd.store import lockfile, migrate, notices, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
+from syncd.store.retention import Kept
 
 _PROVISION: Final = 2.0
-_LISTEN_AGAIN: Final = 5.0
 _log = structlog.get_logger("syncd")
 
 
@@ -94,6 +95,10 @@ async def run(settings: Settings) -> None:
                 ticking = group.create_task(watch_loop(metrics))
                 await daemon.live(stop)
                 ticking.cancel()
+
+
+def _say_listening() -> None:
+    _log.info("listening", channel=notices.CHANNEL)
 
 
 def _signals() -> asyncio.Event:
@@ -160,6 +165,7 @@ class Daemon:
             async with asyncio.TaskGroup() as group:
                 hint = asyncio.Event()
                 loops = [
+                    group.create_task(webhook.tend(self._settings, self.database, self._emit, time.time)),
                     group.create_task(
                         watch.poll(
                             lambda: ownership.owned,
@@ -170,13 +176,15 @@ class Daemon:
                         )
                     ),
                     group.create_task(watch.measure(lambda: ownership.owned, self._tools)),
-                    group.create_task(watch.prune(lambda: ownership.owned, self._tools)),
+                    group.create_task(
+                        watch.prune(lambda: ownership.owned, self._tools, Kept(**self._settings.retention.model_dump()))
+                    ),
                     group.create_task(
                         watchdog.watch_version(self._settings.linkedin.api_version, self._emit, time.time)
                     ),
                 ]
                 if self._settings.outbox.notify and self.database.is_postgresql:
-                    loops.append(group.create_task(self._listen(hint)))
+                    loops.append(group.create_task(watch.listen(self._tools, hint, _say_listening)))
                 self._why_not = []
                 _log.info("ready", replica=ownership.replica, members=len(ownership.members))
                 waiting = group.create_task(self._say_stopping(stop))
@@ -187,15 +195,6 @@ class Daemon:
 
     def _reached(self, trouble: str) -> None:
         self._why_not = [trouble] if trouble else []
-
-    async def _listen(self, hint: asyncio.Event) -> None:
-        """Notifications are a hint only: while there are none, polling does the work."""
-        while True:
-            try:
-                await notices.listen(self.database, hint, lambda: _log.info("listening", channel=notices.CHANNEL))
-            except Transient as error:
-                self._emit(DatabaseFailed(where="listening", words=str(error)))
-            await asyncio.sleep(_LISTEN_AGAIN)
 
     async def _say_stopping(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -208,7 +207,7 @@ class Daemon:
         while not stop.is_set():
             try:
                 await migrate.usable(self.database)
-                await self._suppress()
+                await optouts.readable(self.database, self._settings)
                 await self._declare()
                 await self._reseal()
                 if await people.first_admin(self.database, self._settings):
@@ -226,12 +225,6 @@ class Daemon:
             except TimeoutError:
                 continue
         return False
-
-    async def _suppress(self) -> None:
-        """Nobody who was erased is added again for want of a key. Raises BadConfiguration."""
-        key = self._tools.suppression.key
-        async with self.database.read() as connection:
-            suppressions.agrees(await suppressions.state(connection), key.id if key else None)
 
     async def _declare(self) -> None:
         people = {member.key: member.application for member in self._settings.members}
@@ -300,8 +293,8 @@ class Daemon:
             self._provisioning(member, caller),
             self._tracking(member, caller),
             self._watching(member, caller),
-            self._erasing(member),
             self._resyncing(member),
+            *self._caring(member),
         )
         try:
             return await work(member, self._tools, beside, stop, lambda: self._settings.shutdown.deadline)
@@ -398,20 +391,19 @@ class Daemon:
 
         return look
 
-    def _erasing(self, member: Member) -> Beside:
-        eraser = Eraser(
-            database=self.database,
-            grant=member.grant,
-            emit=self._emit,
-            key=self._tools.suppression.key,
-            quiet=lambda segment: _gathering(member, segment),
+    def _caring(self, member: Member) -> tuple[Beside, Beside]:
+        refreshes = self._enrolled[member.key].declared.refresh_token_file is not None
+        key, database, grant, emit = self._tools.suppression.key, self.database, member.grant, self._emit
+        eraser = Eraser(database=database, grant=grant, emit=emit, key=key, quiet=member.held_back)
+        alerter = Alerter(
+            database=database,
+            grant=grant,
+            emit=emit,
+            ends=lambda: (None if refreshes else member.tokens.ends[0], member.tokens.ends[1]),
+            settings=self._settings,
+            wall=time.time,
         )
-
-        async def erasing() -> None:
-            await eraser.look()
-            await asyncio.sleep(erase.EVERY)
-
-        return erasing
+        return eraser.tend, alerter.tend
 
     async def _looked(self, member: Member, seen: Failure | bool) -> None:
         """What it means for a member that LinkedIn could be asked (`seen` is false where there was nothing to ask), or not."""
@@ -423,9 +415,3 @@ class Daemon:
             self._emit(LookFailed(member=member.key, words=seen.words))
         elif seen:
             await react.resume_member(member, self._tools)  # it may have nothing in flight that could try again
-
-
-def _gathering(member: Member, segment_id: int) -> AbstractAsyncContextManager[object]:
-    """Holds back what would write batches of a segment; one that has no lane takes nothing anyway."""
-    lanes = (road.lanes.get(segment_id) for road in member.roads.values())
-    return next((lane.gathering for lane in lanes if lane is not None), nullcontext())

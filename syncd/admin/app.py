@@ -17,6 +17,7 @@ from syncd.admin.api import (
     batches,
     changes,
     document,
+    erasures,
     letters,
     members,
     people,
@@ -42,6 +43,7 @@ API: Final[tuple[Route, ...]] = (
     *templates.ROUTES,
     *audit.ROUTES,
     *people.ROUTES,
+    *erasures.ROUTES,
 )  # fmt: skip
 ROUTES: Final[tuple[Route, ...]] = (
     *API,

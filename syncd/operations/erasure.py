@@ -12,8 +12,11 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd import __version__
+from syncd.domain.access import By
 from syncd.domain.suppression import Suppressed
-from syncd.errors import Rejected
+from syncd.errors import Absent, Rejected
+from syncd.operations import audit
+from syncd.operations.audit import Deed
 from syncd.operations.moments import moment
 from syncd.operations.persons import asked_for, key_of
 from syncd.settings import Settings
@@ -55,20 +58,19 @@ class Erasure:
     places: list[Place]
 
 
-async def begin(
-    database: Database, settings: Settings, person: str, *, reason: str, by: str, confirmation: str
-) -> Erasure:
+async def begin(database: Database, settings: Settings, person: str, *, by: By, confirmation: str) -> Erasure:
     """From the moment this returns nobody adds the person again. Raises Rejected, BadConfiguration."""
     if confirmation != CONFIRMATION:
         raise Rejected(f"an erasure cannot be taken back: type {CONFIRMATION} to confirm it")
-    if not reason.strip():
+    if not by.reason.strip():
         raise Rejected("say why: an erasure needs a reason, for instance the number of the request")
     ids, key = asked_for(person), key_of(settings)
 
     async def work(connection: AsyncConnection) -> int:
         await suppressions.claim(connection, key.id)
-        number = await erasures.begin(connection, Suppressed.ERASURE, ids, reason, by)
+        number = await erasures.begin(connection, Suppressed.ERASURE, ids, by.reason, by.name)
         await suppressions.add(connection, [key.digest(one) for one in ids], Suppressed.ERASURE, number)
+        await audit.record(connection, by, Deed(action="erasure.begin", target=str(number)))
         return number
 
     return await show(database, await database.transact(work))
@@ -87,7 +89,7 @@ async def show(database: Database, number: int) -> Erasure:
         row = await erasures.find(connection, number)
         places = await erasures.places(connection, [number])
     if row is None:
-        raise Rejected(f"there is no erasure {number}: `syncd erase list` shows them")
+        raise Absent(f"there is no erasure {number}: `syncd erasures list` shows them")
     return _erasure(row, places)
 
 

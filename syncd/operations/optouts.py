@@ -13,12 +13,15 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.domain.access import By
 from syncd.domain.erasing import ids_of
 from syncd.domain.identity import Invalid, Key
 from syncd.domain.suppression import Suppressed, SuppressionKey
-from syncd.errors import Rejected
+from syncd.errors import Clashing
+from syncd.operations import audit
+from syncd.operations.audit import Deed
 from syncd.operations.moments import moment
-from syncd.operations.persons import asked_for, key_of
+from syncd.operations.persons import asked_for, key_if_any, key_of
 from syncd.settings import Settings
 from syncd.store import erasures, suppressions
 from syncd.store.engine import Database
@@ -31,7 +34,7 @@ _REASON: Final = "opted out"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
     """People who are new on the list, people who were on it, the lines that name nobody, and the numbers under which
-    `syncd erase show` says how far they have left their segments.
+    `syncd erasures show` says how far they have left their segments.
     """
 
     added: int
@@ -64,7 +67,7 @@ class Counted:
     erased: int
 
 
-async def add(database: Database, settings: Settings, people: Iterable[str], *, by: str) -> Added:
+async def add(database: Database, settings: Settings, people: Iterable[str], *, by: By) -> Added:
     """Blank lines count for nothing; a line that names nobody is named by its number and keeps no other from being added."""
     key = key_of(settings)
     added, known = 0, 0
@@ -83,7 +86,7 @@ async def add(database: Database, settings: Settings, people: Iterable[str], *, 
 
 
 async def _added(
-    database: Database, key: SuppressionKey, people: Sequence[tuple[Key, ...]], by: str
+    database: Database, key: SuppressionKey, people: Sequence[tuple[Key, ...]], by: By
 ) -> tuple[int, int | None]:
     """How many of these are new, and the number under which they leave."""
 
@@ -96,12 +99,16 @@ async def _added(
             return 0, None
         everything = [one for ids in new for one in ids]
         await suppressions.add(connection, [digests[one] for one in everything], Suppressed.OPT_OUT)
-        return len(new), await erasures.begin(connection, Suppressed.OPT_OUT, set(everything), _REASON, by)
+        reason = by.reason or _REASON
+        number = await erasures.begin(connection, Suppressed.OPT_OUT, set(everything), reason, by.name)
+        deed = Deed(action="opt_out.add", target=str(number), after={"people": len(new)})
+        await audit.record(connection, by, deed)
+        return len(new), number
 
     return await database.transact(work)
 
 
-async def remove(database: Database, settings: Settings, person: str) -> bool:
+async def remove(database: Database, settings: Settings, person: str, *, by: By) -> bool:
     """The CRM may add them again, also after an erasure; whether they were on the list. While an erasure runs it stays."""
     ids, key = asked_for(person), key_of(settings)
 
@@ -112,8 +119,11 @@ async def remove(database: Database, settings: Settings, person: str) -> bool:
         running = {entry.erasure for entry in standing.values() if entry.erasure is not None}
         for number in sorted(running):
             if await erasures.whom(connection, number) is not None:
-                raise Rejected(f"erasure {number} of this person still runs: wait until it is done")
-        return await suppressions.lift(connection, digests) > 0
+                raise Clashing(f"erasure {number} of this person still runs: wait until it is done")
+        gone = await suppressions.lift(connection, digests) > 0
+        if gone:
+            await audit.record(connection, by, Deed(action="opt_out.remove", target="a person"))
+        return gone
 
     return await database.transact(work)
 
@@ -139,3 +149,10 @@ async def counted(database: Database) -> Counted:
     async with database.read() as connection:
         found = await suppressions.counted(connection)
     return Counted(opted_out=found.get(Suppressed.OPT_OUT, 0), erased=found.get(Suppressed.ERASURE, 0))
+
+
+async def readable(database: Database, settings: Settings) -> None:
+    """Nobody who was erased is added again for want of a key. Raises BadConfiguration."""
+    key = key_if_any(settings)
+    async with database.read() as connection:
+        suppressions.agrees(await suppressions.state(connection), key.id if key else None)

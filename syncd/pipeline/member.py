@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from syncd.domain.events import Emit
@@ -76,6 +77,11 @@ class Member:
     def lanes(self) -> Iterator[Lane]:
         for road in self.roads.values():
             yield from road.lanes.values()
+
+    def held_back(self, segment_id: int) -> AbstractAsyncContextManager[object]:
+        """Holds back whatever would write batches of a segment; one without a lane takes nothing anyway."""
+        lanes = (road.lanes.get(segment_id) for road in self.roads.values())
+        return next((lane.gathering for lane in lanes if lane is not None), nullcontext())
 
     @property
     def has_loose_ends(self) -> bool:

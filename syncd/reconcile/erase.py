@@ -8,6 +8,7 @@ between. Every step is a transaction of its own and can be done again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -64,6 +65,11 @@ class Eraser:
             else:
                 await self._search(place)
 
+    async def tend(self) -> None:
+        """One round of a loop beside the road."""
+        await self.look()
+        await asyncio.sleep(EVERY)
+
     async def _search(self, place: Place) -> None:
         async with self.database.read() as connection:
             whom = await erasures.whom(connection, place.erasure, hold=False)
@@ -119,6 +125,7 @@ class Eraser:
             ids.update(element.ids)
         for element in (await persons.letters(connection, place.segment_id, ids)).values():
             ids.update(element.ids)
+        ids.update(await persons.traced(connection, place.segment_id, ids))
         new = [one for one in ids - whom.ids if whom.forgets or is_address(one)]
         if new:
             await erasures.learn(connection, place.erasure, whom.ids.union(new))
@@ -201,7 +208,7 @@ class Eraser:
             return place.idle or _ON_ITS_WAY
         if place.emptied:
             return ""
-        if await persons.promised(connection, place.segment_id, whom.ids):
+        if await persons.traced(connection, place.segment_id, whom.ids):
             return place.idle or _UNCERTAIN
         return _REFUSED if present else ""
 

@@ -7,9 +7,7 @@ from typing import Annotated, Literal, NoReturn, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -19,6 +17,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from syncd.settings import checks
+from syncd.settings.care import Alerts, Erasure, Retention
+from syncd.settings.section import Section
 
 MemberKey = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 SegmentKey = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
@@ -34,12 +34,6 @@ PlainUrl = Annotated[str, AfterValidator(checks.plain_url)]
 HostName = Annotated[str, AfterValidator(checks.host_name)]
 Cron = Annotated[str, BeforeValidator(checks.nothing_if_empty), AfterValidator(checks.cron)]
 FernetKey = Annotated[SecretStr, AfterValidator(checks.fernet_key)]
-
-
-class Section(BaseModel):
-    """A group of settings. Defaults are validated too, for they must agree with what was set beside them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
 
 
 class Linkedin(Section):
@@ -231,56 +225,6 @@ class Resync(Section):
     )
 
 
-class Erasure(Section):
-    key: Annotated[FernetKey | None, BeforeValidator(checks.nothing_if_empty)] = Field(
-        default=None,
-        description="Key under which people who were erased or have opted out are remembered, so that nobody adds them "
-        "again. Erasures and opt-outs need it. Never change or lose it: without it they could be added again.",
-    )
-
-
-Days = Annotated[int, Field(ge=1)]
-
-
-class Retention(Section):
-    """How long what has ended is kept. Tombstones, horizons and tokens have rules of their own."""
-
-    batches: Days = Field(
-        default=90, description="Days a closed batch is kept, and with it what `syncd changes show` knows of its rows."
-    )
-    dead_letters: Days = Field(
-        default=180, description="Days a dead letter is kept; never less than the batch it belongs to."
-    )
-    transitions: Days = Field(default=730, description="Days a segment's changes of status are kept.")
-    insights: Days = Field(default=30, description="Days an answer about a segment's audience is kept.")
-    erasures: Days = Field(
-        default=1095, description="Days the evidence of an erasure is kept once it is done; it names nobody."
-    )
-    alerts: Days = Field(default=90, description="Days an alert is kept once it has healed and was told.")
-
-
-class Alerts(Section):
-    """Whom to tell when something wants a person."""
-
-    webhook_url: Annotated[PlainUrl | None, BeforeValidator(checks.nothing_if_empty)] = Field(
-        default=None,
-        description="Where alerts are posted: https on a host of the open internet, or loopback where linkedin.base_url "
-        "is one. Without it they are only logged.",
-    )
-    secret: Annotated[Annotated[SecretStr, Field(min_length=16)] | None, BeforeValidator(checks.nothing_if_empty)] = (
-        Field(default=None, description="Signs what is posted to webhook_url; at least 16 characters.")
-    )
-    dead_letters: int = Field(
-        default=100, ge=0, description="Dead letters of a segment above which somebody is told; 0 is at the first."
-    )
-
-    @model_validator(mode="after")
-    def _is_signed(self) -> Self:
-        if self.webhook_url is not None and self.secret is None:
-            raise ValueError("needs a secret (SYNCD_ALERTS__SECRET or its _FILE form) to sign what webhook_url gets")
-        return self
-
-
 class Member(Section):
     """A LinkedIn user whose token makes the calls."""
 
@@ -439,16 +383,7 @@ class Settings(BaseSettings):
     @field_validator("alerts")
     @classmethod
     def _webhook_is_outside(cls, alerts: Alerts, info: ValidationInfo) -> Alerts:
-        if alerts.webhook_url is None or "linkedin" not in info.data:
-            return alerts
-        parts = checks.split_url(alerts.webhook_url)
-        host = parts.hostname or ""
-        testing = checks.is_loopback(checks.split_url(info.data["linkedin"].base_url).hostname or "")
-        if (testing and checks.is_loopback(host)) or (parts.scheme == "https" and checks.is_name(host)):
-            return alerts
-        raise ValueError(
-            "webhook_url must be https on the name of a host; loopback is for linkedin.base_url on loopback"
-        )
+        return alerts.allowed(info.data["linkedin"].base_url) if "linkedin" in info.data else alerts
 
     @field_validator("oidc")
     @classmethod

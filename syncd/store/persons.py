@@ -13,7 +13,7 @@ from sqlalchemy import Text, and_, cast, delete, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import Element, pack_traces, unpack, unpack_element, unpack_sent, unpack_traces
+from syncd.domain.batch import Element, Trace, pack_traces, unpack, unpack_element, unpack_sent, unpack_traces
 from syncd.domain.erasing import is_theirs, names
 from syncd.store.ledger import one_of
 from syncd.store.tables import batches, dead_letters, epoch, ledger, outbox, reassertions, segments, subjects
@@ -108,10 +108,15 @@ async def under_way(connection: AsyncConnection, segment_id: int, ids: Collectio
     ]
 
 
-async def promised(connection: AsyncConnection, segment_id: int, ids: Collection[bytes]) -> bool:
-    """Whether their last state is to go out once more."""
+async def traced(connection: AsyncConnection, segment_id: int, ids: Collection[bytes]) -> set[bytes]:
+    """All ids of what is to go out once more and is theirs."""
     kept = await connection.execute(select(reassertions.c.identities).where(reassertions.c.segment_id == segment_id))
-    return any(identity in ids for packed in kept.scalars() for identity, _ in unpack_traces(packed))
+    traces = (trace for packed in kept.scalars() for trace in unpack_traces(packed))
+    return {one for trace in traces if is_theirs(_named(trace), ids) for one in _named(trace)}
+
+
+def _named(trace: Trace) -> tuple[bytes, ...]:
+    return (trace.identity, *trace.others)
 
 
 async def release(connection: AsyncConnection, segment_id: int, ids: Collection[bytes]) -> None:
@@ -121,7 +126,7 @@ async def release(connection: AsyncConnection, segment_id: int, ids: Collection[
         await connection.execute(select(r.id, r.identities).where(r.segment_id == segment_id))
     ).all():
         traces = unpack_traces(packed)
-        left = [trace for trace in traces if trace[0] not in ids]
+        left = [trace for trace in traces if not is_theirs(_named(trace), ids)]
         if not left:
             await connection.execute(delete(reassertions).where(r.id == number))
         elif len(left) < len(traces):

@@ -139,6 +139,7 @@ def _write(directory: Path, database: Path, url: str, http: int, metrics: int) -
         "metrics": {"port": metrics},
         "tracker": {"interval": 2},
         "log": {"format": "json"},
+        "erasure": {"key": Fernet.generate_key().decode()},
         "members": [{"key": "demo", "access_token_file": str(token)}],
         "segments": [
             {
