@@ -46,8 +46,12 @@ _COLUMNS: Final = (
     help="replay: all that the ledger holds; reconcile: what differs from the segment's source or from --file.",
 )
 @click.option("--reason", help="Why, for those who read it later; not needed for a dry run.")
-@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing; the plan can be started later.")
-@click.option("--confirm", metavar="SEGMENT", help="The segment's name, where more would leave than the fuse lets pass.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be sent, and send nothing; the plan can be started later."
+)
+@click.option(
+    "--confirm", metavar="SEGMENT", help="The segment's name, where more would leave than the fuse lets pass."
+)
 @click.option(
     "--file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -147,7 +151,9 @@ def show(shell: Shell, number: int, as_json: bool) -> None:
 @resyncs.command()
 @click.argument("number", metavar="ID", type=DATABASE_ID)
 @click.option("--reason", required=True, help="Why, for those who read it later.")
-@click.option("--confirm", metavar="SEGMENT", help="The segment's name, where more would leave than the fuse lets pass.")
+@click.option(
+    "--confirm", metavar="SEGMENT", help="The segment's name, where more would leave than the fuse lets pass."
+)
 @json_option
 @click.pass_obj
 def start(shell: Shell, number: int, reason: str, confirm: str | None, as_json: bool) -> None:

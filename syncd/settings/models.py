@@ -286,7 +286,8 @@ class Segment(Section):
     member: MemberKey = Field(description="Key of the member that feeds it.")
     source: Source | None = Field(default=None, description="Where a reconcile reads who should be in it.")
     reconcile: Cron | None = Field(
-        default=None, description="When it is reconciled with its source, as a cron expression in UTC; never if not set."
+        default=None,
+        description="When it is reconciled with its source, as a cron expression in UTC; never if not set.",
     )
     replay: Cron | None = Field(
         default=None,
