@@ -36,6 +36,7 @@ from syncd.linkedin.transport import Observe, Transport
 from syncd.observe.health import health_app, listening, metrics_app
 from syncd.observe.logs import configure, log_events
 from syncd.observe.metrics import Metrics, watch_loop
+from syncd.observe.usage import Usage
 from syncd.operations import people, resyncs, voices
 from syncd.pipeline import react, refresh, watch
 from syncd.pipeline.lanes import Road
@@ -67,20 +68,23 @@ async def run(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     metrics = Metrics(settings.linkedin.api_version, [member.key for member in settings.members])
+    usage = Usage()
 
     def emit(event: Event) -> None:
         metrics.handle(event)
+        usage.handle(event)
         log_events(event)
 
     stop = _signals()
-    daemon = Daemon(settings, metrics, emit)
+    daemon = Daemon(settings, metrics, emit, usage)
     with lockfile.held(settings.database_url.get_secret_value()):
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(
                 listening(metrics_app(metrics), settings.metrics.host, settings.metrics.port)
             )
             health = health_app(metrics, daemon.reasons)
-            install(health, Desk(database=daemon.database, settings=settings, reasons=daemon.reasons))
+            desk = Desk(database=daemon.database, settings=settings, reasons=daemon.reasons, usage=usage)
+            install(health, desk)
             await stack.enter_async_context(listening(health, settings.http.host, settings.http.port))
             stack.push_async_callback(daemon.database.close)
             async with asyncio.TaskGroup() as group:
@@ -117,10 +121,11 @@ class _Enrolled:
 class Daemon:
     """One replica."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, emit: Emit) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, emit: Emit, usage: Usage) -> None:
         self._settings: Final = settings
         self._metrics: Final = metrics
         self._emit: Final = emit
+        self._usage: Final = usage
         self._stopping = False
         self._why_not = ["starting: the database has not been reached yet"]
         self._enrolled: dict[str, _Enrolled] = {}
@@ -291,6 +296,7 @@ class Daemon:
         finally:
             keys = [lane.segment.key for lane in member.lanes()]
             self._metrics.forget_member(member.key, keys)
+            self._usage.forget(member.key)
 
     def _provisioning(self, member: Member, caller: Caller) -> Beside:
         provisioner = Provisioner(

@@ -12,13 +12,34 @@ from typing import Final
 from aiohttp import web
 
 from syncd.admin import headers, problems
-from syncd.admin.api import document, session
+from syncd.admin.api import (
+    audit,
+    batches,
+    changes,
+    document,
+    letters,
+    members,
+    people,
+    planning,
+    segments,
+    session,
+    templates,
+)
 from syncd.admin.desk import DESK, Desk
 from syncd.admin.routes import Route
 from syncd.admin.serving import serving
 
 API: Final[tuple[Route, ...]] = (
     *session.ROUTES,
+    *segments.ROUTES,
+    *changes.ROUTES,
+    *batches.ROUTES,
+    *letters.ROUTES,
+    *members.ROUTES,
+    *planning.ROUTES,
+    *templates.ROUTES,
+    *audit.ROUTES,
+    *people.ROUTES,
 )  # fmt: skip
 ROUTES: Final[tuple[Route, ...]] = (
     *API,

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from syncd.admin.problems import Refusal
 from syncd.admin.routes import FORM, JSON, Route
+from syncd.operations.shapes import said
 
 PATIENCE: Final = 30.0
 """Seconds a body may take; a stream has as long for every mebibyte it may hold."""
@@ -61,7 +62,7 @@ def decoded(body: bytes, given: str, wanted: type) -> Any:
         if given == FORM:
             return msgspec.convert(fields(body), wanted, strict=False)
     except msgspec.ValidationError as problem:
-        raise Refusal(400, str(problem)) from None
+        raise Refusal(400, said(problem)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refusal(400, "that is not valid JSON in UTF-8") from None
     raise Refusal(415, f"{given} is not decoded here")
@@ -100,9 +101,9 @@ def query(request: web.Request, route: Route) -> Any:
         given[name] = [*_listed(given[name]), value] if name in given else value
     if route.query is None:
         if given:
-            raise Refusal(400, f"unknown in the query: {', '.join(sorted(given))[:200]}")
+            raise Refusal(400, "this takes no query")
         return None
     try:
         return msgspec.convert(given, route.query, strict=False)
     except msgspec.ValidationError as problem:
-        raise Refusal(400, f"in the query: {problem}") from None
+        raise Refusal(400, f"in the query: {said(problem)}") from None

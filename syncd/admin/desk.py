@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,11 +10,15 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from syncd.observe.usage import Usage
 from syncd.operations.access import Reception
 from syncd.operations.passwords import Guesses, Passwords
 from syncd.operations.voices import Clock
 from syncd.settings import Settings
 from syncd.store.engine import Database
+
+_STREAMS: Final = 2
+"""Streams of changes read at a time, each of which is held in memory. Who comes later waits."""
 
 
 def _reception() -> Reception:
@@ -29,6 +34,8 @@ class Desk:
     reasons: Callable[[], Sequence[str]] = tuple
     clock: Clock = field(default_factory=Clock)
     reception: Reception = field(default_factory=_reception)
+    usage: Usage = field(default_factory=Usage)
+    streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_STREAMS))
 
     @property
     def is_https(self) -> bool:

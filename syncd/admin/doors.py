@@ -23,7 +23,7 @@ CSRF_HEADER: Final = "X-CSRF-Token"
 CSRF_FIELD: Final = "csrf"
 NOBODY: Final = Person(id="nobody", name="nobody", role=Role.VIEWER, door=Door.CONSOLE, accounts=frozenset())
 """Who asks where anybody may."""
-_CHALLENGE: Final = {hdrs.WWW_AUTHENTICATE: "Bearer"}
+_CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 
 
 async def who(request: web.Request, route: Route, desk: Desk) -> tuple[Person, Session | None]:

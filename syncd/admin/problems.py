@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import structlog
@@ -55,7 +55,7 @@ class Refusal(Exception):
 
 
 Render: TypeAlias = Callable[[web.Request, Problem], web.Response]
-PAGE: Final = web.AppKey("page_of_problem", Callable[[web.Request, Problem], web.Response])
+PAGE: Final[web.AppKey[Render]] = web.AppKey("page_of_problem")
 """How the console shows a problem; without it, every problem is JSON."""
 
 
@@ -111,7 +111,7 @@ def _ours(error: SyncdError) -> tuple[Problem, dict[str, str]]:
 
 def response(request: web.Request, shown: Problem, headers: Mapping[str, str]) -> web.Response:
     """As a page where a page was asked for, else as JSON."""
-    render: Any = request.app.get(PAGE)
+    render = request.app.get(PAGE)
     answer = (
         render(request, shown)
         if render is not None and wants_page(request)

@@ -25,6 +25,7 @@ from syncd.cli import (
     segments,
     templates,
     upload,
+    users,
 )
 from syncd.cli.demo import command as demo
 from syncd.cli.shell import Commands, Shell
@@ -70,5 +71,7 @@ for _command in (
     forecast.forecast,
     templates.templates,
     remote.ad_segments,
+    users.users,
+    users.tokens,
 ):
     syncd.add_command(_command)

@@ -4,11 +4,14 @@ every row from then on outrank every row before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.domain.access import COMMAND_LINE, By
 from syncd.errors import Rejected
+from syncd.operations import audit
+from syncd.operations.audit import Deed
 from syncd.store import segments, source
 from syncd.store.engine import Database
 
@@ -49,15 +52,19 @@ async def shown(database: Database, *, proposing: bool = False) -> EpochReport:
     )
 
 
-async def start(database: Database, reason: str) -> EpochReport:
+async def start(database: Database, reason: str, *, by: By = COMMAND_LINE) -> EpochReport:
     """A new epoch, recorded for the database that is there; `reason` is whose decision it was, and why."""
     if not reason.strip():
         raise Rejected("a new source epoch needs a reason")
+    why = replace(by, reason=reason.strip())
     async with database.read() as connection:
         present = await source.origin(connection)
 
     async def work(connection: AsyncConnection) -> None:
+        before = (await source.recorded(connection)).epoch
         await source.start_epoch(connection, present)
+        deed = Deed(action="epoch.start", target="source", before={"epoch": before}, after={"epoch": before + 1})
+        await audit.record(connection, why, deed)
 
     await database.transact(work)
     return await shown(database, proposing=True)

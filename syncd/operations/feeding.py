@@ -13,9 +13,11 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.domain.access import COMMAND_LINE, By
 from syncd.domain.change import Kind
 from syncd.errors import Rejected
-from syncd.operations import segments
+from syncd.operations import audit, segments
+from syncd.operations.audit import Deed
 from syncd.settings import Settings
 from syncd.store import controls
 from syncd.store import segments as rows
@@ -91,6 +93,7 @@ async def enqueue(  # noqa: PLR0913 - what a row is made of
     *,
     subject: str | None,
     allow_unknown: bool,
+    by: By = COMMAND_LINE,
 ) -> Enqueued:
     """Writes rows in one transaction, in their order."""
     if subject is not None and len(given) > 1:
@@ -107,6 +110,8 @@ async def enqueue(  # noqa: PLR0913 - what a row is made of
         number = None
         for chunk in chunks(wanted):
             number = await controls.enqueue(connection, chunk)
+        deed = Deed(action="changes.enqueue", target=segment, after={"action": action, "rows": len(wanted)})
+        await audit.record(connection, by, deed)
         return number
 
     number = await database.transact(work)

@@ -15,8 +15,11 @@ from typing import IO, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.domain.access import COMMAND_LINE, By
 from syncd.domain.change import Action, Change, Kind, Reason
 from syncd.errors import Rejected
+from syncd.operations import audit
+from syncd.operations.audit import Deed
 from syncd.operations.feeding import ROWS_AT_ONCE, chunks, kind_of
 from syncd.operations.importfiles import Format, Progress, Record, open_records
 from syncd.pipeline.intake import prepared
@@ -95,7 +98,7 @@ class Importer:
             progress(self._file.tell())
         return survey
 
-    async def write(self, database: Database, survey: Survey, progress: Progress) -> int:
+    async def write(self, database: Database, survey: Survey, progress: Progress, *, by: By = COMMAND_LINE) -> int:
         """The second pass: all good lines, in one transaction."""
 
         async def work(connection: AsyncConnection) -> int:
@@ -108,6 +111,8 @@ class Importer:
                 progress(self._file.tell())
             if written != survey.rows:
                 raise Rejected(f"{self._order.path}: changed while it was read; nothing was imported")
+            after = {"action": self._order.action, "rows": written, "rejected": survey.rejected}
+            await audit.record(connection, by, Deed(action="changes.import", target=self._order.segment, after=after))
             return written
 
         return await database.transact(work)

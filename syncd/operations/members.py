@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.access import COMMAND_LINE, By
 from syncd.domain.token import Tokens
-from syncd.errors import BadConfiguration, Rejected
-from syncd.operations import voices
+from syncd.errors import Absent, BadConfiguration
+from syncd.operations import audit, voices
+from syncd.operations.audit import Deed
 from syncd.operations.moments import moment
 from syncd.settings import Settings
 from syncd.store import controls, reports
@@ -37,18 +42,22 @@ class MemberReport:
     refresh_token_ends: datetime | None
 
 
-async def listed(database: Database, settings: Settings) -> list[MemberReport]:
-    """Every member that the configuration declares or the database knows."""
+async def listed(database: Database, settings: Settings, accounts: Collection[str] | None = None) -> list[MemberReport]:
+    """Every member that the configuration declares or the database knows; of some ad accounts, those that feed a segment
+    of one of them.
+    """
     declared = {member.key: member.application for member in settings.members}
     async with database.read() as connection:
         rows = {row.key: row for row in await reports.member_rows(connection)}
+        fed = await reports.segment_rows(connection)
+    mine = {row.member for row in fed if accounts is None or row.account in accounts}
     found = []
-    for key in sorted({*declared, *rows}):
+    for key in sorted(mine if accounts is not None else {*declared, *rows}):
         row, tokens = rows.get(key), await _tokens(database, settings, key)
         found.append(
             MemberReport(
                 key=key,
-                application=row.application if row is not None else declared[key],
+                application=row.application if row is not None else declared.get(key, ""),
                 declared=key in declared,
                 seen=row is not None,
                 owner=row.owner if row is not None else None,
@@ -72,23 +81,36 @@ async def _tokens(database: Database, settings: Settings, key: str) -> Tokens | 
         return None
 
 
-async def pause(database: Database, key: str) -> None:
+async def pause(database: Database, key: str, *, by: By = COMMAND_LINE) -> None:
     """Nothing is taken or sent for the member until it is resumed."""
-    if not await database.transact(lambda connection: controls.pause_member(connection, key)):
-        raise await _unknown(database, key)
+
+    async def work(connection: AsyncConnection) -> None:
+        row = await _found(connection, key)
+        await controls.pause_member(connection, key)
+        before, after = {"paused": row.paused}, {"paused": True}
+        await audit.record(connection, by, Deed(action="member.pause", target=key, before=before, after=after))
+
+    await database.transact(work)
 
 
-async def resume(database: Database, key: str) -> None:
+async def resume(database: Database, key: str, *, by: By = COMMAND_LINE) -> None:
     """It goes on, whether it was paused or parked."""
-    if not await database.transact(lambda connection: controls.resume_member(connection, key)):
-        raise await _unknown(database, key)
+
+    async def work(connection: AsyncConnection) -> None:
+        row = await _found(connection, key)
+        await controls.resume_member(connection, key)
+        before, after = {"paused": row.paused, "parked": row.parked}, {"paused": False, "parked": None}
+        await audit.record(connection, by, Deed(action="member.resume", target=key, before=before, after=after))
+
+    await database.transact(work)
 
 
-async def _unknown(database: Database, key: str) -> Rejected:
-    async with database.read() as connection:
-        known = [row.key for row in await reports.member_rows(connection)]
-    rest = f"known are {', '.join(known)}" if known else "none is known until the daemon has run"
-    return Rejected(f"there is no member {key}: {rest}")
+async def _found(connection: AsyncConnection, key: str) -> Any:
+    rows = {row.key: row for row in await reports.member_rows(connection)}
+    if key not in rows:
+        rest = f"known are {', '.join(sorted(rows))}" if rows else "none is known until the daemon has run"
+        raise Absent(f"there is no member {key}: {rest}")
+    return rows[key]
 
 
 def days_left(ends: datetime) -> float:

@@ -14,11 +14,13 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.access import Person
+from syncd.domain.access import COMMAND_LINE, By, Person
 from syncd.domain.advice import Advice, advise
 from syncd.domain.course import Look
 from syncd.domain.segment import UNKNOWN_SEGMENTS, SegmentParking
-from syncd.errors import Absent, Rejected
+from syncd.errors import Absent, Clashing, Rejected
+from syncd.operations import audit
+from syncd.operations.audit import Deed
 from syncd.operations.lives import NextStatus, life_of, next_of
 from syncd.operations.moments import moment
 from syncd.settings import Segment, Settings
@@ -99,10 +101,16 @@ class SegmentList:
     unknown: list[Unknown]
 
 
-async def listed(database: Database) -> SegmentList:
-    """Every segment, and the rows that wait for one that does not exist."""
+async def listed(database: Database, accounts: Collection[str] | None = None) -> SegmentList:
+    """Every segment of some ad accounts or of all, and the rows that wait for one that does not exist, which are of no
+    account and so are shown to those who see all.
+    """
     async with database.read() as connection:
-        return await _listed(connection, await reports.segment_rows(connection))
+        found = await reports.segment_rows(connection)
+        if accounts is not None:
+            mine = [row for row in found if row.account in accounts]
+            return SegmentList(segments=(await _listed(connection, mine)).segments, unknown=[])
+        return await _listed(connection, found)
 
 
 async def shown(database: Database, key: str) -> SegmentDetails:
@@ -116,7 +124,9 @@ async def shown(database: Database, key: str) -> SegmentDetails:
             Transition(before=row.from_status, after=row.to_status, documented=row.documented, at=moment(row.at))
             for row in await reports.transitions_of(connection, found[0].id, _TRANSITIONS)
         ]
-        dead = {row.reason: row.letters for row in await reports.letter_counts(connection, key)}
+        dead = {
+            row.reason: row.letters for row in await reports.letter_counts(connection, reports.Letters(segment=key))
+        }
     return SegmentDetails(segment=segment, transitions=transitions, dead_letters=dead)
 
 
@@ -189,10 +199,10 @@ async def within(database: Database, person: Person, key: str) -> None:
     async with database.read() as connection:
         account = await reports.account_of(connection, key)
     if account is None or not person.sees(account):
-        raise Absent(f"there is no segment {key}")
+        raise Absent("there is no such segment")
 
 
-async def create(database: Database, settings: Settings, wanted: rows.Declared) -> None:
+async def create(database: Database, settings: Settings, wanted: rows.Declared, *, by: By = COMMAND_LINE) -> None:
     """Makes a segment known; the owner of its member creates it at LinkedIn."""
     check(wanted, settings)
     if settings.linkedin.source_platform is None:
@@ -201,9 +211,12 @@ async def create(database: Database, settings: Settings, wanted: rows.Declared) 
 
     async def work(connection: AsyncConnection) -> None:
         if await reports.kind_of(connection, wanted.key) is not None:
-            raise Rejected(f"there is a segment {wanted.key} already")
+            raise Clashing(f"there is a segment {wanted.key} already")
         people = {wanted.member: applications[wanted.member]}
         await rows.declare(connection, people, [wanted], declared=False)
+        after = {"name": wanted.name, "kind": wanted.kind, "member": wanted.member}
+        deed = Deed(action="segment.create", target=wanted.key, account=wanted.account, after=after)
+        await audit.record(connection, by, deed)
 
     await database.transact(work)
 
@@ -228,58 +241,71 @@ def check(wanted: rows.Declared, settings: Settings) -> None:
         raise Rejected(f"there is no member {wanted.member} in the configuration: declared are {known}")
 
 
-async def adopt(database: Database, key: str) -> None:
+async def adopt(database: Database, key: str, *, by: By = COMMAND_LINE) -> None:
     """Takes over the segment that was found at LinkedIn under this key."""
 
     async def work(connection: AsyncConnection) -> None:
         row = await _found(connection, key)
         if row.parked != SegmentParking.FOREIGN:
-            raise Rejected(f"nothing is there to adopt for segment {key}: it is not parked as {SegmentParking.FOREIGN}")
-        await controls.order(connection, key, "adopt")
+            raise Clashing(f"nothing is there to adopt for segment {key}: it is not parked as {SegmentParking.FOREIGN}")
+        await _order(connection, row, "adopt", by)
 
     await database.transact(work)
 
 
-async def recreate(database: Database, key: str) -> None:
+async def recreate(database: Database, key: str, *, by: By = COMMAND_LINE) -> None:
     """A new DMP segment takes the place of the old one, which is left as it is."""
 
     async def work(connection: AsyncConnection) -> None:
         row = await _found(connection, key)
         if row.takes_lists:
-            raise Rejected(f"segment {key} takes whole lists: `syncd upload` fills it anew, nothing is to be recreated")
-        await controls.order(connection, key, "recreate")
+            raise Clashing(f"segment {key} takes whole lists: `syncd upload` fills it anew, nothing is to be recreated")
+        await _order(connection, row, "recreate", by)
 
     await database.transact(work)
 
 
-async def delete(database: Database, settings: Settings, key: str) -> None:
+async def delete(database: Database, settings: Settings, key: str, *, by: By = COMMAND_LINE) -> None:
     """The segment goes, at LinkedIn too. One that the configuration declares would come back."""
 
     async def work(connection: AsyncConnection) -> None:
         row = await _found(connection, key)
         if row.declared or any(segment.key == key for segment in settings.segments):
-            raise Rejected(f"segment {key} is declared in the configuration: it is read-only here")
-        await controls.order(connection, key, "delete")
+            raise Clashing(f"segment {key} is declared in the configuration: it is read-only here")
+        await _order(connection, row, "delete", by)
 
     await database.transact(work)
 
 
-async def pause(database: Database, key: str) -> None:
+async def _order(connection: AsyncConnection, row: Any, wanted: str, by: By) -> None:
+    await controls.order(connection, row.key, wanted)
+    before, after = {"order": row.order_given, "dmp_id": row.dmp_id}, {"order": wanted}
+    deed = Deed(action=f"segment.{wanted}", target=row.key, account=row.account, before=before, after=after)
+    await audit.record(connection, by, deed)
+
+
+async def pause(database: Database, key: str, *, by: By = COMMAND_LINE) -> None:
     """Nothing is taken or sent for it until it is resumed; its rows wait in the outbox."""
 
     async def work(connection: AsyncConnection) -> None:
-        await _found(connection, key)
+        row = await _found(connection, key)
         await controls.pause_segment(connection, key)
+        before, after = {"paused": row.paused}, {"paused": True}
+        deed = Deed(action="segment.pause", target=key, account=row.account, before=before, after=after)
+        await audit.record(connection, by, deed)
 
     await database.transact(work)
 
 
-async def resume(database: Database, key: str) -> None:
+async def resume(database: Database, key: str, *, by: By = COMMAND_LINE) -> None:
     """It goes on, whether it was paused or parked."""
 
     async def work(connection: AsyncConnection) -> None:
-        await _found(connection, key)
+        row = await _found(connection, key)
         await controls.resume_segment(connection, key)
+        before, after = {"paused": row.paused, "parked": row.parked}, {"paused": False, "parked": None}
+        deed = Deed(action="segment.resume", target=key, account=row.account, before=before, after=after)
+        await audit.record(connection, by, deed)
 
     await database.transact(work)
 

@@ -12,9 +12,14 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from syncd.domain.access import COMMAND_LINE, By
 from syncd.errors import BadConfiguration, Rejected, SyncdError, Transient
 from syncd.linkedin.oauth import Again, Dead, authorization_url
-from syncd.operations import voices
+from syncd.operations import audit, voices
+from syncd.operations.audit import Deed
 from syncd.operations.moments import moment
 from syncd.operations.targets import member_of
 from syncd.operations.voices import Clock
@@ -23,6 +28,8 @@ from syncd.store.engine import Database
 
 SCOPES: Final = ("r_ads", "rw_ads", "rw_dmp_segments")
 """What syncd does with a token: accounts and templates, segments and their members."""
+_TICKET: Final = 600
+"""Seconds a consent may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +61,13 @@ def begin(settings: Settings, key: str, redirect_uri: str) -> SignIn:
 
 
 async def finish(
-    database: Database, settings: Settings, begun: SignIn, arrived: str, clock: Clock = Clock()
+    database: Database,
+    settings: Settings,
+    begun: SignIn,
+    arrived: str,
+    clock: Clock = Clock(),
+    *,
+    by: By = COMMAND_LINE,
 ) -> datetime | None:
     """When the consent ends, if LinkedIn says so. Raises Rejected for an address that is not the answer to this one."""
     code = _code(begun, arrived)
@@ -67,7 +80,41 @@ async def finish(
             case Dead(words=words):
                 raise SyncdError(f"LinkedIn gives no token for this consent, sign in again: {words}")
             case None:
-                return moment(source.ends[1])
+                ends = moment(source.ends[1])
+                deed = Deed(action="member.sign-in", target=begun.member.key, after={"consent_ends": ends})
+                await audit.record_alone(database, by, deed)
+                return ends
+
+
+def ticket(settings: Settings, begun: SignIn, whose: str) -> str:
+    """A consent that is under way, sealed for whoever began it: so any replica can finish it."""
+    held = _Ticket(member=begun.member.key, redirect_uri=begun.redirect_uri, state=begun.state, whose=whose)
+    return _sealer(settings).encrypt(msgspec.json.encode(held)).decode()
+
+
+def begun(settings: Settings, sealed: str, member: str, whose: str) -> SignIn:
+    """What a ticket holds. Raises Rejected for one that is too old, of another member, or somebody else's."""
+    try:
+        opened = _sealer(settings).decrypt(sealed.encode(errors="replace"), ttl=_TICKET)
+        held = msgspec.json.decode(opened, type=_Ticket)
+    except (InvalidToken, msgspec.MsgspecError):
+        raise Rejected("that ticket is none, or older than ten minutes: begin the sign-in again") from None
+    if (held.member, held.whose) != (member, whose):
+        raise Rejected("that ticket is of another sign-in: begin again")
+    return SignIn(member=member_of(settings, member), redirect_uri=held.redirect_uri, state=held.state, url="")
+
+
+class _Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    member: str
+    redirect_uri: str
+    state: str
+    whose: str
+
+
+def _sealer(settings: Settings) -> MultiFernet:
+    if not settings.secret_keys:
+        raise BadConfiguration("secret_keys (SYNCD_SECRET_KEYS) must be set: tokens are kept sealed in the database")
+    return MultiFernet([Fernet(key.get_secret_value()) for key in settings.secret_keys])
 
 
 def _code(begun: SignIn, arrived: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from syncd.domain.access import COMMAND_LINE, By
 from syncd.domain.notices import TARGETING, Notice
 from syncd.domain.targeting import Clause
 from syncd.domain.template import Change, Draft, Template, misdrawn
@@ -14,7 +15,8 @@ from syncd.errors import Rejected
 from syncd.linkedin import templates
 from syncd.linkedin.caller import Caller
 from syncd.linkedin.templates import SortField, SortOrder
-from syncd.operations import voices
+from syncd.operations import audit, voices
+from syncd.operations.audit import Deed
 from syncd.operations.deletions import Deleted, deleted
 from syncd.operations.moments import moment
 from syncd.operations.refusals import told
@@ -60,6 +62,7 @@ class Templates:
     database: Database
     settings: Settings
     clock: Clock = Clock()
+    by: By = COMMAND_LINE
 
     async def listed(self, account: str | None, sort: SortField, order: SortOrder) -> TemplateList:
         """Those of an ad account."""
@@ -90,6 +93,7 @@ class Templates:
             made = await caller.ask(lambda transport, token: templates.create(transport, token=token, draft=draft))
         if not isinstance(made, str):
             raise told(made)
+        await self._note("template.create", made, draft.account)
         return Saved(notices=TARGETING, id=made)
 
     async def update(self, template: str, change: Change) -> Saved:
@@ -100,6 +104,7 @@ class Templates:
             )
         if failure is not None:
             raise told(failure)
+        await self._note("template.update", template)
         return Saved(notices=TARGETING, id=template)
 
     async def delete(self, ids: tuple[str, ...]) -> Deleted:
@@ -111,11 +116,19 @@ class Templates:
                 )
                 if failure is not None:
                     raise told(failure)
+                await self._note("template.delete", ids[0])
                 return Deleted(gone=list(ids), kept={})
-            done = await caller.ask(
-                lambda transport, token: templates.delete_all(transport, token=token, templates=ids)
+            done = deleted(
+                await caller.ask(lambda transport, token: templates.delete_all(transport, token=token, templates=ids)),
+                ids,
             )
-        return deleted(done, ids)
+        for one in done.gone:
+            await self._note("template.delete", one)
+        return done
+
+    async def _note(self, action: str, template: str, account: str | None = None) -> None:
+        """What LinkedIn has done is written down afterwards: it is no transaction of ours."""
+        await audit.record_alone(self.database, self.by, Deed(action=action, target=template, account=account))
 
     @asynccontextmanager
     async def _voice(self, *ids: str) -> AsyncIterator[Caller]:

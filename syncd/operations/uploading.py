@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from syncd.domain.access import COMMAND_LINE, By
 from syncd.domain.change import Kind
 from syncd.domain.outcome import NotThere
 from syncd.errors import Rejected
-from syncd.operations import listfiles, segments, voices
+from syncd.operations import audit, listfiles, segments, voices
+from syncd.operations.audit import Deed
 from syncd.operations.importfiles import Progress
 from syncd.operations.listfiles import ListFile
 from syncd.operations.refusals import told
@@ -49,7 +51,13 @@ class UploadReport:
 
 
 async def upload(
-    database: Database, settings: Settings, order: Order, progress: Progress, clock: Clock = Clock()
+    database: Database,
+    settings: Settings,
+    order: Order,
+    progress: Progress,
+    clock: Clock = Clock(),
+    *,
+    by: By = COMMAND_LINE,
 ) -> UploadReport:
     """Reads the whole file before LinkedIn is asked for anything."""
     async with database.read() as connection:
@@ -80,6 +88,9 @@ async def upload(
         )
     if not isinstance(done, Filled):
         raise told(done)
+    after = {"rows": taken.rows, "dmp_id": done.dmp_id}
+    deed = Deed(action="segment.upload", target=order.segment, account=wanted.account, after=after)
+    await audit.record_alone(database, by, deed)
     return UploadReport(
         segment=order.segment,
         kind=taken.kind,

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.batch import RowFate, pack_rows, unpack_rows
-from syncd.store.reports import letters_meant
+from syncd.store.reports import Letters, letters_meant
 from syncd.store.tables import batches, dead_letters, members, outbox, segments
 
 _SLOTS: Final = 1_024
@@ -96,17 +96,14 @@ async def resume_segment(connection: AsyncConnection, key: str) -> None:
     await connection.execute(update(segments).where(segments.c.key == key).values(values))
 
 
-async def pause_member(connection: AsyncConnection, key: str) -> bool:
-    """Whether there is such a member."""
-    changed = await connection.execute(update(members).where(members.c.key == key).values(paused=True))
-    return bool(changed.rowcount)
+async def pause_member(connection: AsyncConnection, key: str) -> None:
+    await connection.execute(update(members).where(members.c.key == key).values(paused=True))
 
 
-async def resume_member(connection: AsyncConnection, key: str) -> bool:
-    """Whether there is such a member."""
+async def resume_member(connection: AsyncConnection, key: str) -> None:
+    """Not paused, and not parked until there is a new reason."""
     values: dict[str, Any] = {"paused": False, "parked": None, "parked_words": "", "parked_at": None}
-    changed = await connection.execute(update(members).where(members.c.key == key).values(values))
-    return bool(changed.rowcount)
+    await connection.execute(update(members).where(members.c.key == key).values(values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +114,9 @@ class Marked:
     not_retryable: int
 
 
-async def retry_letters(
-    connection: AsyncConnection, segment: str | None, reason: str | None, ids: Collection[int]
-) -> Marked:
+async def retry_letters(connection: AsyncConnection, which: Letters) -> Marked:
     d = dead_letters.c
-    meant = letters_meant(segment, reason, ids)
+    meant = letters_meant(which)
     hopeless = await connection.execute(
         select(func.count()).select_from(dead_letters).where(d.element.is_(None), *meant)
     )
@@ -137,14 +132,12 @@ class Dropped:
     in_open_batches: int
 
 
-async def drop_letters(
-    connection: AsyncConnection, segment: str | None, reason: str | None, ids: Collection[int]
-) -> Dropped:
+async def drop_letters(connection: AsyncConnection, which: Letters) -> Dropped:
     """Deletes dead letters; their batches remember that the rows are dead. A batch that is open is its owner's alone,
     so its letters stay.
     """
     d = dead_letters.c
-    meant = letters_meant(segment, reason, ids)
+    meant = letters_meant(which)
     is_open = d.batch_id.in_(select(batches.c.id).where(batches.c.open))
     waiting = await connection.execute(select(func.count()).select_from(dead_letters).where(is_open, *meant))
     left = int(waiting.scalar_one())

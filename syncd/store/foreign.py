@@ -6,22 +6,20 @@ Whatever goes wrong is told without the query, its values or the URL, which can 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from syncd.errors import Rejected
-from syncd.store.engine import sqlstate
 
 AT_ONCE: Final = 2_000
 """Rows handed over together."""
-_FAILURES: Final = (SQLAlchemyError, OSError, TimeoutError)
 _MYSQL: Final = frozenset({"mysql", "mariadb"})
 
 
@@ -35,21 +33,22 @@ class Result:
 
 @asynccontextmanager
 async def query(url: str, statement: str, patience: float) -> AsyncIterator[Result]:
-    """Runs one statement, which the server gives up after `patience` seconds. Raises Rejected for whatever keeps it from being read, also on the way."""
-    parsed = make_url(url)
-    kind = parsed.get_backend_name()
+    """Runs one statement, which the server gives up after `patience` seconds. Raises Rejected for whatever keeps it from
+    being read, also on the way.
+    """
+    kind = make_url(url).get_backend_name()
     engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True, **_options(kind, patience))
     if kind == "sqlite":
         event.listen(engine.sync_engine, "connect", _only_reads)
-    try:
-        async with engine.connect() as connection:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(engine.dispose)
+        try:
+            connection = await stack.enter_async_context(engine.connect())
             await _prepare(connection, kind, patience)
             found = await connection.stream(text(statement.replace(":", r"\:")))
-            yield Result(tuple(found.keys()), _told(found.partitions(AT_ONCE)))
-    except _FAILURES as error:
-        raise _refusal(error) from None
-    finally:
-        await engine.dispose()
+        except Exception as error:  # noqa: BLE001 - drivers have errors of their own, which SQLAlchemy does not know
+            raise _refusal(error) from None
+        yield Result(tuple(found.keys()), _told(found.partitions(AT_ONCE)))
 
 
 async def _told(rows: AsyncIterator[Sequence[Any]]) -> AsyncIterator[Sequence[Any]]:
@@ -57,15 +56,14 @@ async def _told(rows: AsyncIterator[Sequence[Any]]) -> AsyncIterator[Sequence[An
     try:
         async for some in rows:
             yield some
-    except _FAILURES as error:
+    except Exception as error:  # noqa: BLE001 - likewise
         raise _refusal(error) from None
 
 
 def _refusal(error: Exception) -> Rejected:
-    if not isinstance(error, DBAPIError):
-        return Rejected(f"the source cannot be read: {type(error).__name__}")
-    state = sqlstate(error)
-    return Rejected(f"the source refused: {f'SQLSTATE {state}' if state else type(error.orig).__name__}")
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return Rejected(f"the source refused: {f'SQLSTATE {state}' if state else type(cause).__name__}")
 
 
 def _options(kind: str, patience: float) -> dict[str, Any]:

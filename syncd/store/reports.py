@@ -233,9 +233,17 @@ async def batches_around(connection: AsyncConnection, number: int) -> Sequence[A
     return (await connection.execute(statement)).all()
 
 
-async def letter_counts(
-    connection: AsyncConnection, segment: str | None = None, reason: str | None = None
-) -> Sequence[Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """Which dead letters are meant: of a segment, for a reason, by number, of some ad accounts; none given means all."""
+
+    segment: str | None = None
+    reason: str | None = None
+    ids: Collection[int] = ()
+    accounts: Collection[str] | None = None
+
+
+async def letter_counts(connection: AsyncConnection, which: Letters) -> Sequence[Any]:
     """Dead letters by segment and reason: how many, how many could go again, how many are about to."""
     d = dead_letters.c
     statement = (
@@ -247,16 +255,17 @@ async def letter_counts(
             func.count().filter(d.retry).label("retrying"),
         )
         .select_from(dead_letters.outerjoin(segments, segments.c.id == d.segment_id))
-        .where(*letters_meant(segment, reason))
+        .where(*letters_meant(which))
         .group_by(segments.c.key, d.reason)
         .order_by(segments.c.key, d.reason)
     )
     return (await connection.execute(statement)).all()
 
 
-async def letters(connection: AsyncConnection, segment: str | None, reason: str | None, most: int) -> Sequence[Any]:
-    """The newest dead letters, without what they carry."""
+async def letters(connection: AsyncConnection, which: Letters, most: int, below: int | None = None) -> Sequence[Any]:
+    """The newest dead letters, or the newest below a number, without what they carry."""
     d = dead_letters.c
+    older = [d.id < below] if below is not None else []
     statement = (
         select(
             d.id,
@@ -271,25 +280,25 @@ async def letters(connection: AsyncConnection, segment: str | None, reason: str 
             epoch(d.created_at).label("created_at"),
         )
         .select_from(dead_letters.outerjoin(segments, segments.c.id == d.segment_id))
-        .where(*letters_meant(segment, reason))
+        .where(*letters_meant(which), *older)
         .order_by(d.id.desc())
         .limit(most)
     )
     return (await connection.execute(statement)).all()
 
 
-def letters_meant(
-    segment: str | None = None, reason: str | None = None, ids: Collection[int] = ()
-) -> list[ColumnElement[bool]]:
+def letters_meant(which: Letters) -> list[ColumnElement[bool]]:
     """The conditions that pick dead letters; none picks all."""
     d = dead_letters.c
     meant: list[ColumnElement[bool]] = []
-    if segment is not None:
-        meant.append(d.segment_id.in_(select(segments.c.id).where(segments.c.key == segment)))
-    if reason is not None:
-        meant.append(d.reason == reason)
-    if ids:
-        meant.append(d.id.in_(ids))
+    if which.segment is not None:
+        meant.append(d.segment_id.in_(select(segments.c.id).where(segments.c.key == which.segment)))
+    if which.accounts is not None:
+        meant.append(d.segment_id.in_(select(segments.c.id).where(segments.c.account.in_(which.accounts))))
+    if which.reason is not None:
+        meant.append(d.reason == which.reason)
+    if which.ids:
+        meant.append(d.id.in_(which.ids))
     return meant
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from syncd.admin import cookies
 from syncd.admin.routes import Call, Reach, Route
-from syncd.domain.access import Role
+from syncd.domain.access import Person, Role
 from syncd.operations import access
 
 
@@ -27,7 +27,7 @@ class Me(msgspec.Struct, frozen=True, kw_only=True):
     csrf: str | None
 
 
-def _me(person: access.Person, session: access.Session | None) -> Me:
+def _me(person: Person, session: access.Session | None) -> Me:
     return Me(
         name=person.name,
         role=person.role,
