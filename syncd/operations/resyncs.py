@@ -195,7 +195,9 @@ async def ready(connection: AsyncConnection, key: str, mode: Mode, *, besides: i
     if binding.order is not None:
         raise Rejected(f"segment {key} has an order to {binding.order} already: wait until it is carried out")
     if mode is Mode.RECONCILE and segment.parked in {SegmentParking.EXPIRED, SegmentParking.PURGED}:
-        raise Rejected(f"LinkedIn emptied segment {key}: `syncd resync {key} --mode replay` fills it, reconcile after that")
+        raise Rejected(
+            f"LinkedIn emptied segment {key}: `syncd resync {key} --mode replay` fills it, reconcile after that"
+        )
     for other in await rows.open_of(connection, [segment.id]):
         if other.id != besides and other.state in {State.WAITING, State.RUNNING}:
             raise Clashing(f"segment {key} has resync {other.id} under way: wait until it has ended, or cancel it")

@@ -53,7 +53,9 @@ async def preview(
         segment = await resyncs.ready(connection, key, Mode.RECONCILE)
         age = await rows.age_of(connection, snapshot.as_of)
         if not 0 <= age <= SHELF_LIFE:
-            raise Rejected("a snapshot must speak of a time within the last 24 hours: changes before that are forgotten")
+            raise Rejected(
+                "a snapshot must speak of a time within the last 24 hours: changes before that are forgotten"
+            )
         number = await rows.ask(
             connection,
             segment.id,

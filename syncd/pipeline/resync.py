@@ -153,7 +153,7 @@ def _boundary(going: Resync) -> Rank:
     return going.boundary
 
 
-async def _written(  # noqa: PLR0913 - what a page is written with
+async def _written(
     connection: AsyncConnection,
     lane: Lane,
     going: Resync,

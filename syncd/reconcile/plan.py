@@ -87,9 +87,7 @@ class Planner:
             said = await unbroken(staging.said(session, some))
             entries = await ledger.entries(session, self.against.segment_id, some)
             await session.commit()
-            found += [
-                Candidate(0, one, said.get(one), latest[one].over(entries.get(one))) for one in some
-            ]
+            found += [Candidate(0, one, said.get(one), latest[one].over(entries.get(one))) for one in some]
         return found
 
     async def _keep(self, session: AsyncConnection, found: Sequence[Candidate], judged: Counter[str]) -> None:

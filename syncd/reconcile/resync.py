@@ -199,9 +199,7 @@ class Resyncer:
         if await self._write(lambda c: resyncs.end(c, one.id, state, words)):
             self.told.pop(one.id, None)
             self.emit(
-                ResyncEnded(
-                    segment=one.segment, resync=one.id, mode=one.mode, how=state, sent=one.sent, words=words
-                )
+                ResyncEnded(segment=one.segment, resync=one.id, mode=one.mode, how=state, sent=one.sent, words=words)
             )
 
     async def _ended_elsewhere(self, still_open: set[int]) -> None:
@@ -221,8 +219,8 @@ class Resyncer:
         """Plans that nobody started end, and what is left of those that have ended is swept away."""
         async with self.database.read() as connection:
             outdated = await resyncs.outdated(connection, list(known), SHELF_LIFE)
+        words = "nobody started it for a day"
         for number in outdated:
-            words = "nobody started it for a day"
             await self._write(lambda c, one=number: resyncs.end(c, one, State.CANCELLED, words))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         await self._write(plans.sweep)
 
@@ -235,7 +233,7 @@ class Resyncer:
             if due is None or (due and not busy and segment.dmp_id is not None):
                 await self._write(lambda c, m=mode, x=cron, d=due: self._scheduled(c, segment, m, x, d, moment))  # type: ignore[misc]  # likewise
 
-    async def _scheduled(  # noqa: PLR0913, PLR0917 - what a schedule is made of
+    async def _scheduled(
         self, connection: AsyncConnection, segment: Segment, mode: Mode, cron: str, due: bool | None, moment: float
     ) -> None:
         following = next(CronSim(cron, datetime.fromtimestamp(moment, UTC)))

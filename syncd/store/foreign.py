@@ -6,18 +6,17 @@ Whatever goes wrong is told without the query, its values or the URL, which can 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from syncd.errors import Rejected
-from syncd.store.engine import sqlstate
 
 AT_ONCE: Final = 2_000
 """Rows handed over together."""
@@ -33,30 +32,43 @@ class Result:
 
 
 @asynccontextmanager
-async def query(url: str, statement: str, timeout: float) -> AsyncIterator[Result]:
-    """Runs one statement. Raises Rejected for whatever keeps it from being read, also on the way."""
-    parsed = make_url(url)
-    kind = parsed.get_backend_name()
-    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True, **_options(kind, timeout))
+async def query(url: str, statement: str, patience: float) -> AsyncIterator[Result]:
+    """Runs one statement, which the server gives up after `patience` seconds. Raises Rejected for whatever keeps it from
+    being read, also on the way.
+    """
+    kind = make_url(url).get_backend_name()
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True, **_options(kind, patience))
     if kind == "sqlite":
         event.listen(engine.sync_engine, "connect", _only_reads)
-    try:
-        async with engine.connect() as connection:
-            await _prepare(connection, kind, timeout)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(engine.dispose)
+        try:
+            connection = await stack.enter_async_context(engine.connect())
+            await _prepare(connection, kind, patience)
             found = await connection.stream(text(statement.replace(":", r"\:")))
-            yield Result(tuple(found.keys()), found.partitions(AT_ONCE))
-    except DBAPIError as error:
-        state = sqlstate(error)
-        raise Rejected(f"the source refused: {f'SQLSTATE {state}' if state else type(error.orig).__name__}") from None
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        raise Rejected(f"the source cannot be read: {type(error).__name__}") from None
-    finally:
-        await engine.dispose()
+        except Exception as error:  # noqa: BLE001 - drivers have errors of their own, which SQLAlchemy does not know
+            raise _refusal(error) from None
+        yield Result(tuple(found.keys()), _told(found.partitions(AT_ONCE)))
 
 
-def _options(kind: str, timeout: float) -> dict[str, Any]:
+async def _told(rows: AsyncIterator[Sequence[Any]]) -> AsyncIterator[Sequence[Any]]:
+    """The rows; an error among them is told before anybody takes it for one of our own database."""
+    try:
+        async for some in rows:
+            yield some
+    except Exception as error:  # noqa: BLE001 - likewise
+        raise _refusal(error) from None
+
+
+def _refusal(error: Exception) -> Rejected:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return Rejected(f"the source refused: {f'SQLSTATE {state}' if state else type(cause).__name__}")
+
+
+def _options(kind: str, patience: float) -> dict[str, Any]:
     if kind == "postgresql":
-        settings = {"application_name": "syncd reconcile", "statement_timeout": f"{timeout * 1000:.0f}"}
+        settings = {"application_name": "syncd reconcile", "statement_timeout": f"{patience * 1000:.0f}"}
         return {
             "connect_args": {"timeout": 10, "server_settings": settings},
             "execution_options": {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
@@ -64,11 +76,13 @@ def _options(kind: str, timeout: float) -> dict[str, Any]:
     return {"connect_args": {"connect_timeout": 10}} if kind in _MYSQL else {}
 
 
-async def _prepare(connection: AsyncConnection, kind: str, timeout: float) -> None:
+async def _prepare(connection: AsyncConnection, kind: str, patience: float) -> None:
     if kind not in _MYSQL:
         return
     server = str((await connection.execute(text("select version()"))).scalar_one())
-    limit = f"max_statement_time = {timeout:f}" if "MariaDB" in server else f"max_execution_time = {timeout * 1000:.0f}"
+    limit = (
+        f"max_statement_time = {patience:f}" if "MariaDB" in server else f"max_execution_time = {patience * 1000:.0f}"
+    )
     await connection.execute(text(f"set session {limit}"))
     await connection.execute(text("set session transaction read only"))
     await connection.rollback()  # what comes next begins a transaction, and that one only reads

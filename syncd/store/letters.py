@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import MOST_ELEMENTS, Element, unpack_element, unpack_traces
+from syncd.domain.batch import MOST_ELEMENTS, Element, Trace, unpack_element, unpack_traces
 from syncd.store.tables import batches, dead_letters, now, reassertions
 
 

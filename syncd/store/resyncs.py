@@ -160,9 +160,7 @@ async def ask(  # noqa: PLR0913 - what a resync is asked with
     """A new resync, in the place of one that was planned and never started; its id."""
     unstarted = _r.state.in_((State.UPLOADING, State.PLANNING, State.PLANNED))
     replaced = update(resyncs).where(_r.segment_id == segment_id, _r.ended_at.is_(None), unstarted)
-    await connection.execute(
-        replaced.values(state=State.CANCELLED, words="another one took its place", ended_at=now())
-    )
+    await connection.execute(replaced.values(state=State.CANCELLED, words="another one took its place", ended_at=now()))
     made = insert(resyncs).values(
         segment_id=segment_id,
         mode=mode,
@@ -317,4 +315,3 @@ async def schedule(connection: AsyncConnection, segment_id: int, mode: Mode, cro
     await connection.execute(
         insert(plans.schedules).values(segment_id=segment_id, mode=mode, cron=cron, next_at=next_at)
     )
-

@@ -237,7 +237,9 @@ async def under_way(connection: AsyncConnection, segment_id: int) -> dict[bytes,
     return latest
 
 
-async def keep(connection: AsyncConnection, resync: int, plan: Sequence[tuple[bytes, Wanted | None, bytes | None]]) -> None:
+async def keep(
+    connection: AsyncConnection, resync: int, plan: Sequence[tuple[bytes, Wanted | None, bytes | None]]
+) -> None:
     """Writes a part of the plan: identity, what is wanted, and that as it is stored."""
     rows = [
         {

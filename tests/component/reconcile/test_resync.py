@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from syncd.domain.events import ResyncEnded, ResyncMoved, ResyncPlanned
 from syncd.domain.resync import Mode, State
@@ -67,7 +67,7 @@ async def test_a_reconcile_sends_the_difference_and_its_preview_said_so(hand: Ha
         [*(("ADD", identity(n)) for n in (10, 11, 12)), *(("REMOVE", identity(n)) for n in (0, 1))]
     )
     await hand.equal(range(2, 13))
-    assert [one for one in hand.events if isinstance(one, ResyncPlanned)][0].adds == 3
+    assert next(one for one in hand.events if isinstance(one, ResyncPlanned)).adds == 3
     assert [one.how for one in hand.events if isinstance(one, ResyncEnded)] == ["done"]
 
 
@@ -171,23 +171,11 @@ async def test_a_row_below_the_line_that_comes_late_loses(hand: Hand, crm: Crm) 
         line = await source.boundary(connection)
     done = await hand.finish((await hand.started()).id)
     assert done.progress.removed == 1
-    outbox = "syncd.outbox" if hand.database.is_postgresql else "outbox"
-    overriding = "overriding system value" if hand.database.is_postgresql else ""
     payload = '{"email": "p5@example.com"}'
+    into, how = ("syncd.outbox", "overriding system value") if hand.database.is_postgresql else ("outbox", "")
+    late = f"insert into {into} (id, segment_key, action, payload) {how} values ({line.last_id}, 'trial', 'ADD', '{payload}')"
     async with hand.database.begin() as connection:
-        await connection.execute(
-            text(
-                f"insert into {outbox} (id, segment_key, action, payload) {overriding}"  # noqa: S608 - names of our own
-                " values (:id, 'trial', 'ADD', :payload)"
-            ).bindparams(id=line.last_id, payload=payload)
-            if not hand.database.is_postgresql
-            else text(
-                f"insert into {outbox} (id, segment_key, action, payload) {overriding}"  # noqa: S608 - likewise
-                f" values ({line.last_id}, 'trial', 'ADD', '{payload}'::jsonb)".replace('":', '"\\:').replace(
-                    "::", "\\:\\:"
-                )
-            )
-        )
+        await connection.exec_driver_sql(late)
     await hand.take()
     await hand.deliver()
     await hand.equal([n for n in TEN if n != 5])
