@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -62,7 +62,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What shows that an erasure was done; it names nobody."""
 
-    evidence: dict[str, object]
+    evidence: dict[str, Any]
 
 
 async def _begin(call: Call) -> Erasure:

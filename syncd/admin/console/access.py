@@ -143,5 +143,5 @@ ROUTES: Final = (
     frame.posted("/access/people/{name}/remove", _remove, "Remove a person", Reach.EVERYWHERE, role=_ADMIN),
     frame.posted("/access/tokens", _add_token, "Make a token", Reach.EVERYWHERE, role=_ADMIN, body=AddToken),
     frame.posted(f"/access/tokens/{_NUMBER}/revoke", _revoke, "Revoke a token", Reach.EVERYWHERE, role=_ADMIN),
-    frame.got("/audit", _audit, "The audit", Reach.FILTERED, role=_ADMIN, query=Audited),
+    frame.got("/audit", _audit, "The audit", Reach.FILTERED, role=Role.OPERATOR, query=Audited),
 )

@@ -54,7 +54,7 @@ def _shown(call: Call, *, next_page: str, name: str = "", problem: str = "", sta
         name=name,
         problem=problem,
         said=frame.said(call) if isinstance(call.query, Door) else "",
-        elsewhere="",
+        elsewhere="/sign-in/oidc" if call.desk.settings.oidc.issuer else "",
     )
 
 

@@ -75,8 +75,7 @@ async def _erase(call: Call) -> web.Response:
             call.desk.database,
             call.desk.settings,
             given.person,
-            reason=call.caller.by(given.reason).reason,
-            by=call.caller.name,
+            by=call.caller.by(given.reason),
             confirmation=given.confirm,
         )
     except SyncdError as refused:
@@ -91,12 +90,12 @@ async def _opt(call: Call) -> web.Response:
     try:
         match given.what:
             case "add":
-                added = await optouts.add(database, settings, [given.person], by=call.caller.name)
+                added = await optouts.add(database, settings, [given.person], by=call.caller.by())
                 if added.refused:
                     return await _shown(call, problem="that is no e-mail address, and no SHA-256 or SHA-512")
                 return frame.see("/erasure", "opted-out")
             case "remove":
-                await optouts.remove(database, settings, given.person)
+                await optouts.remove(database, settings, given.person, by=call.caller.by())
                 return frame.see("/erasure", "opted-in")
             case "check":
                 found = await optouts.check(database, settings, given.person)

@@ -31,7 +31,7 @@ _MENU: Final = (
     ("members", "/members", "Members", Role.VIEWER),
     ("templates", "/templates", "Templates", Role.VIEWER),
     ("erasure", "/erasure", "Erasure", Role.ADMIN),
-    ("audit", "/audit", "Audit", Role.ADMIN),
+    ("audit", "/audit", "Audit", Role.OPERATOR),
     ("access", "/access", "People and tokens", Role.ADMIN),
 )
 _SAID: Final = {

@@ -32,7 +32,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     csrf: str = ""
 
 
-class Delete(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Confirmed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     confirm: str = ""
     reason: str = ""
     csrf: str = ""
@@ -225,12 +225,24 @@ def _order(order: Any, done: str) -> Handler:
     return carry_out
 
 
-async def _delete(call: Call) -> web.Response:
-    given: Delete = call.body
+def _confirmed(call: Call) -> str:
+    """The segment's key, which has been typed. Raises Rejected."""
     key = call.part("segment")
-    if given.confirm != key:
-        raise Rejected(f"type the segment's key, {key}, to delete it")
-    await segments.delete(call.desk.database, call.desk.settings, key, by=call.caller.by(given.reason))
+    if call.body.confirm != key:
+        raise Rejected(f"nothing was done: type the segment's key, {key}")
+    return key
+
+
+async def _recreate(call: Call) -> web.Response:
+    key = _confirmed(call)
+    await segments.recreate(call.desk.database, key, by=call.caller.by(call.body.reason))
+    frame.of(call).watch.outdate()
+    return frame.see(frame.path_of(key), "recreated")
+
+
+async def _delete(call: Call) -> web.Response:
+    key = _confirmed(call)
+    await segments.delete(call.desk.database, call.desk.settings, key, by=call.caller.by(call.body.reason))
     frame.of(call).watch.outdate()
     return frame.see("/", "deleted")
 
@@ -246,6 +258,6 @@ ROUTES: Final = (
     frame.posted(f"{_PATH}/pause", _order(segments.pause, "paused"), "Pause a segment", Reach.SEGMENT),
     frame.posted(f"{_PATH}/resume", _order(segments.resume, "resumed"), "Resume a segment", Reach.SEGMENT),
     frame.posted(f"{_PATH}/adopt", _order(segments.adopt, "adopted"), "Adopt a segment", Reach.SEGMENT),
-    frame.posted(f"{_PATH}/recreate", _order(segments.recreate, "recreated"), "Recreate a segment", Reach.SEGMENT),
-    frame.posted(f"{_PATH}/delete", _delete, "Delete a segment", Reach.SEGMENT, role=Role.ADMIN, body=Delete),
+    frame.posted(f"{_PATH}/recreate", _recreate, "Recreate a segment", Reach.SEGMENT, role=Role.ADMIN, body=Confirmed),
+    frame.posted(f"{_PATH}/delete", _delete, "Delete a segment", Reach.SEGMENT, role=Role.ADMIN, body=Confirmed),
 )

@@ -135,7 +135,6 @@ def _write(directory: Path, database: Path, url: str, http: int, metrics: int) -
         "linkedin": {"base_url": f"{url}/rest", "oauth_url": f"{url}/oauth/v2", "source_platform": "SYNCD_DEMO"},
         "http": {"port": http, "first_admin_password": PASSWORD},
         "secret_keys": Fernet.generate_key().decode(),
-        "erasure": {"key": Fernet.generate_key().decode()},
         "metrics": {"port": metrics},
         "tracker": {"interval": 2},
         "log": {"format": "json"},
