@@ -7,13 +7,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.async_api import Browser
+
 from syncd.domain.access import Role
 from syncd.store.engine import Database
 from syncd.store.migrate import upgrade
 from tests.component.admin.house import opened
+from tests.component.cli.linkedin import running
 from tests.conftest import sqlite_url
 from tests.console.browsing import DESKTOP, PHONE, chromium, know, visiting
-from tests.console.conftest import made
+from tests.console.conftest import made, match
 from tests.console.filled import fill
 from tests.console.pages import PAGES
 
@@ -26,18 +29,25 @@ async def shoot(folder: Path) -> None:
         database = Database(url)
         await know(database, Role.ADMIN, name="ada.lovelace")
         await fill(database)
-        async with opened(database, made(url, Path(temporary))) as house, chromium() as browser:
-            for width, size in (("desktop", DESKTOP), ("phone", PHONE)):
-                for dark in (False, True):
-                    async with visiting(browser, house.base, size, dark=dark) as visit:
-                        await visit.go("/sign-in")
-                        name = f"{width}-{'dark' if dark else 'light'}"
-                        await visit.page.screenshot(path=folder / f"sign-in-{name}.png", full_page=True)
-                        await visit.sign_in("ada.lovelace")
-                        for title, path in PAGES.items():
-                            await visit.go(path)
-                            await visit.page.screenshot(path=folder / f"{title}-{name}.png", full_page=True)
+        with running() as linkedin:
+            await match(database, linkedin)
+            settings = made(url, Path(temporary), linkedin.origin)
+            async with opened(database, settings) as house, chromium() as browser:
+                await _shoot(folder, browser, house.base)
         await database.close()
+
+
+async def _shoot(folder: Path, browser: Browser, base: str) -> None:
+    for width, size in (("desktop", DESKTOP), ("phone", PHONE)):
+        for dark in (False, True):
+            name = f"{width}-{'dark' if dark else 'light'}"
+            async with visiting(browser, base, size, dark=dark) as visit:
+                await visit.go("/sign-in")
+                await visit.page.screenshot(path=folder / f"sign-in-{name}.png", full_page=True)
+                await visit.sign_in("ada.lovelace")
+                for title, path in PAGES.items():
+                    await visit.go(path)
+                    await visit.page.screenshot(path=folder / f"{title}-{name}.png", full_page=True)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ OPERATORS: Final = {
     "POST /dead-letters/retry", "POST /members/{member}/pause", "POST /members/{member}/resume",
     "POST /resyncs/{number}/start", "POST /resyncs/{number}/cancel", "POST /segments/{segment}/resync",
     "POST /segments/{segment}/pause", "POST /segments/{segment}/resume", "POST /segments/{segment}/adopt",
-    "POST /segments/{segment}/presence",
+    "POST /segments/{segment}/presence", "POST /segments/{segment}/rename",
 }  # fmt: skip
 ADMINS: Final = {
     "GET /access", "POST /access/people", "POST /access/people/{name}", "POST /access/people/{name}/remove",

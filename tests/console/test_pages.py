@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
 from playwright.async_api import Browser
 
+from syncd.domain.notices import FORECASTS, TARGETING
 from tests.component.admin.house import House
 from tests.console.browsing import DESKTOP, PHONE, visiting
 from tests.console.filled import HOSTILE, fill
@@ -19,9 +20,9 @@ SERIOUS = {"serious", "critical"}
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 async def test_no_page_has_a_barrier_a_blocked_thing_or_a_sideways_scroll(
-    busy: House, browser: Browser, size: tuple[int, int], *, dark: bool
+    matched: House, browser: Browser, size: tuple[int, int], *, dark: bool
 ) -> None:
-    async with visiting(browser, busy.base, size, dark=dark) as visit:
+    async with visiting(browser, matched.base, size, dark=dark) as visit:
         await visit.go("/sign-in")
         barriers = await _barriers(visit.page)
         await visit.sign_in("admin")
@@ -74,3 +75,21 @@ async def test_with_the_keyboard_alone_one_skips_to_the_content(busy: House, bro
         await visit.page.keyboard.press("Tab")
         await visit.page.keyboard.press("Enter")
         assert await visit.page.evaluate("document.activeElement.id") == "main"
+
+
+async def test_who_is_in_an_audience_and_what_a_budget_may_bring_stand_above_the_notices(
+    matched: House, browser: Browser
+) -> None:
+    async with visiting(browser, matched.base) as visit:
+        await visit.sign_in("viewer")
+        await visit.go(PAGES["insights"])
+        assert "Job functions" in await visit.text()
+        assert await visit.page.locator("main td svg.bar").count() > 3
+        for notice in TARGETING:
+            assert notice.text in await visit.text()
+        await visit.go(PAGES["forecast"])
+        assert await visit.page.locator(".picture svg").count() == 3
+        for notice in FORECASTS:
+            assert notice.text in await visit.text()
+            link = visit.page.locator("main").get_by_role("link", name="Learn more")
+            assert notice.url in [await one.get_attribute("href") for one in await link.all()]

@@ -41,7 +41,7 @@ _SAID: Final = {
     "adopted": "Ordered: the segment found at LinkedIn is taken over.",
     "recreated": "Ordered: a new segment takes the old one's place, and is filled from the ledger.",
     "deleted": "Ordered: the segment goes, at LinkedIn too.",
-    "renamed": "Renamed; LinkedIn is told within seconds.",
+    "renamed": "Renamed, at LinkedIn too.",
     "retried": "{n:,} dead letters go again, with the rank they had.",
     "dropped": "{n:,} dead letters were dropped.",
     "started": "The resync is started.",

@@ -15,7 +15,7 @@ from syncd.admin.routes import Call, Handler, Reach
 from syncd.domain.access import Role
 from syncd.domain.course import Look
 from syncd.errors import Absent, Rejected
-from syncd.operations import segments, story
+from syncd.operations import remote, segments, story
 from syncd.operations.overview import Overview, SegmentLine
 from syncd.operations.story import Story
 from syncd.store.segments import Declared
@@ -29,6 +29,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     kind: str = "user"
     account: str = ""
     member: str = ""
+    csrf: str = ""
+
+
+class Name(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str = ""
     csrf: str = ""
 
 
@@ -173,7 +178,6 @@ async def _settings(call: Call) -> web.Response:
         here="overview",
         path=frame.path_of(tale.key),
         story=tale,
-        renames=False,
         said=frame.said(call),
     )
 
@@ -225,6 +229,13 @@ def _order(order: Any, done: str) -> Handler:
     return carry_out
 
 
+async def _rename(call: Call) -> web.Response:
+    key, desk = call.part("segment"), call.desk
+    await remote.rename(desk.database, desk.settings, key, call.body.name, desk.clock, by=call.caller.by())
+    frame.of(call).watch.outdate()
+    return frame.see(frame.path_of(key, "/settings"), "renamed")
+
+
 def _confirmed(call: Call) -> str:
     """The segment's key, which has been typed. Raises Rejected."""
     key = call.part("segment")
@@ -255,6 +266,7 @@ ROUTES: Final = (
     frame.polled(f"{_PATH}/live", _renew, "A segment's live part", Reach.SEGMENT),
     frame.polled(f"{_PATH}/live/batches", _renew_batches, "A segment's batches, live", Reach.SEGMENT),
     frame.got(f"{_PATH}/settings", _settings, "What a segment is", Reach.SEGMENT),
+    frame.posted(f"{_PATH}/rename", _rename, "Rename a segment", Reach.SEGMENT, body=Name),
     frame.posted(f"{_PATH}/pause", _order(segments.pause, "paused"), "Pause a segment", Reach.SEGMENT),
     frame.posted(f"{_PATH}/resume", _order(segments.resume, "resumed"), "Resume a segment", Reach.SEGMENT),
     frame.posted(f"{_PATH}/adopt", _order(segments.adopt, "adopted"), "Adopt a segment", Reach.SEGMENT),
