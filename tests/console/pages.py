@@ -10,7 +10,7 @@ PAGES: Final = {
     "parked": "/segments/churned",
     "settings": "/segments/trial-signups/settings",
     "insights": "/segments/trial-signups/insights",
-    "forecast": "/segments/trial-signups/forecast?place=urn:li:geo:103644278&budget=20000",
+    "forecast": "/segments/trial-signups/forecast?place=urn:li:geo:103644278&budget=500",
     "new-segment": "/new-segment",
     "segment-resync": "/segments/trial-signups/resync",
     "resyncs": "/resyncs",
