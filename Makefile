@@ -63,7 +63,7 @@ lock: ## write the three lock files anew from pyproject.toml; ARGS=--upgrade tak
 	&& "$$tools/bin/"$(LOCK) --extra dev -o requirements-dev.lock >/dev/null \
 	&& "$$tools/bin/"$(LOCK) --extra dev --extra deploy -o requirements-deploy.lock >/dev/null
 
-bench: install ## measure B1 to B13; BENCH=B1,B4 picks some, BENCH=crash plays the kill at full size, ARGS=--quick proves they run
+bench: install ## measure B1 to B14; BENCH=B1,B4 picks some, BENCH=crash plays the kill at full size, ARGS=--quick proves they run
 	$(BIN)/python -m tests.benchmarks $(if $(BENCH),--only $(BENCH)) $(ARGS)
 
 clean: ## remove what builds and checks leave behind; .venv stays

@@ -31,7 +31,7 @@ BENCHMARKS: Final[dict[tuple[str, ...], tuple[Benchmark, int]]] = {
     ("B9",): (drains.embedded, 3),
     ("B11",): (drains.companies, 1),
     ("B12",): (singles.many_segments, 1),
-    ("B13",): (watching.watched, 1),
+    ("B14",): (watching.watched, 1),
 }
 """By the measures of issue 4, with how often each runs. The reconcile of B8 waits for `resync --mode reconcile`."""
 _AT_ONCE: Final = 4

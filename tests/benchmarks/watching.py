@@ -31,7 +31,7 @@ _CHANGE: Final = """
 
 
 async def watched(directory: Path, size: Size) -> list[Figure]:
-    """B13: first nobody watches, then fifty do."""
+    """B14: first nobody watches, then fifty do."""
     segments = tuple((f"segment{n}", "user", f"member{n % 2}") for n in range(_SEGMENTS))
     settings = {"SYNCD_HTTP__FIRST_ADMIN_PASSWORD": _PASSWORD}
     world = World(segments=segments, members=("member0", "member1"), users=500, companies=200, settings=settings)
@@ -49,7 +49,7 @@ async def watched(directory: Path, size: Size) -> list[Figure]:
         await asyncio.gather(*watching, return_exceptions=True)
     return [
         Figure(
-            measure="B13",
+            measure="B14",
             what=f"a core, for {ADMINS} admins who watch",
             unit="%",
             values=[beside - alone],
@@ -57,7 +57,7 @@ async def watched(directory: Path, size: Size) -> list[Figure]:
             least=False,
         ),
         Figure(
-            measure="B13",
+            measure="B14",
             what="the overview anew, p99",
             unit="ms",
             values=[quantile(waits, 0.99) * 1000],

@@ -37,6 +37,10 @@ async def shoot(folder: Path) -> None:
         await database.close()
 
 
+README = {"overview": ("/", False), "segment": ("/segments/trial-signups", True)}
+"""What stands in the README: page and whether it is dark, cut where a screen ends."""
+
+
 async def _shoot(folder: Path, browser: Browser, base: str) -> None:
     for width, size in (("desktop", DESKTOP), ("phone", PHONE)):
         for dark in (False, True):
@@ -48,6 +52,12 @@ async def _shoot(folder: Path, browser: Browser, base: str) -> None:
                 for title, path in PAGES.items():
                     await visit.go(path)
                     await visit.page.screenshot(path=folder / f"{title}-{name}.png", full_page=True)
+    for title, (path, dark) in README.items():
+        async with visiting(browser, base, (1200, 760), dark=dark) as visit:
+            await visit.sign_in("ada.lovelace")
+            await visit.page.wait_for_selector("main h1")
+            await visit.go(path)
+            await visit.page.screenshot(path=folder / f"readme-{title}.png")
 
 
 if __name__ == "__main__":
