@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import mimetypes
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -86,21 +89,32 @@ async def _sign_out(call: Call) -> web.Response:
     return response
 
 
-_FILES: Final = {file.name: file for file in sorted(STATIC.iterdir()) if file.suffix in {".css", ".js", ".svg"}}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    body: bytes
+    kind: str
+    etag: str
+
+
+def _read(file: Path) -> _File:
+    body = file.read_bytes()
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return _File(body=body, kind=kind, etag=f'"{blake2b(body, digest_size=8).hexdigest()}"')
+
+
+_FILES: Final = {file.name: _read(file) for file in sorted(STATIC.iterdir()) if file.suffix in {".css", ".js", ".svg"}}
 
 
 async def _file(call: Call) -> web.Response:
-    file = _FILES.get(call.part("name"))
+    """A browser keeps it and asks whether it is still the same; one with a version in its name it need not ask for."""
+    name = call.part("name")
+    file = _FILES.get(name)
     if file is None:
         raise Refusal(404, "there is no such file")
-    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    headers = {hdrs.CACHE_CONTROL: _A_DAY if "-" in file.name else "no-cache"}
-    etag = f'"{file.stat().st_mtime_ns:x}"'
-    if call.request.headers.get(hdrs.IF_NONE_MATCH) == etag:
+    headers = {hdrs.CACHE_CONTROL: _A_DAY if "-" in name else "no-cache", hdrs.ETAG: file.etag}
+    if call.request.headers.get(hdrs.IF_NONE_MATCH) == file.etag:
         return web.Response(status=304, headers=headers)
-    return web.Response(
-        body=file.read_bytes(), content_type=kind, charset="utf-8", headers={**headers, hdrs.ETAG: etag}
-    )
+    return web.Response(body=file.body, content_type=file.kind, charset="utf-8", headers=headers)
 
 
 def _open(method: str, path: str, handler: Handler, summary: str, **more: object) -> Route:

@@ -78,11 +78,11 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 @dataclass(slots=True, kw_only=True)
 class Console:
-    """What pages are made with, one of a process. `shown` holds the overview as it was last rendered, by whose it is."""
+    """What pages are made with, one of a process. `shown` holds the overview as it was last rendered, by who may see and do what."""
 
     made: Environment
     watch: Watch
-    shown: dict[frozenset[str] | None, tuple[Overview, str]] = field(default_factory=dict)
+    shown: dict[tuple[frozenset[str] | None, Role], tuple[Overview, str]] = field(default_factory=dict)
 
 
 CONSOLE: Final = web.AppKey("console", Console)

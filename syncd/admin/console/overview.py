@@ -14,20 +14,20 @@ _LIVE: Final = "/live/overview"
 
 
 async def _inside(call: Call) -> str:
-    """Rendered once for all who see the same accounts, until there is something new to show."""
+    """Rendered once for all who may see and do the same, until there is something new to show."""
     console = frame.of(call)
     whole = await console.watch.now()
-    accounts = call.caller.accounts
-    held = console.shown.get(accounts)
+    who = call.caller.accounts, call.caller.role
+    held = console.shown.get(who)
     if held is not None and held[0] is whole:
         return held[1]
-    overview = whole.within(accounts)
+    overview = whole.within(call.caller.accounts)
     accepted = sum(rate.accepted for member in overview.members for rate in member.rates)
     html = frame.part(call, "live_overview.html", overview=overview, accepted=accepted)
     stale = [key for key, (shown, _) in console.shown.items() if shown is not whole]
     for key in stale:
         del console.shown[key]
-    console.shown[accounts] = (whole, html)
+    console.shown[who] = (whole, html)
     return html
 
 
