@@ -9,7 +9,7 @@ BIN := .venv/bin
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check lint types test simulate mutants faults format lock bench clean
+.PHONY: help install demo check lint types test browser simulate mutants faults format lock bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ types: install ## mypy, strict
 
 test: install ## all tests, on two cores; ARGS="-k ledger" picks some
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+browser: ## Debian's Chromium, with which the console is tested; needs root
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
 simulate: install ## the whole daemon on virtual time, seed by seed; SEEDS=300 says how many
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
