@@ -10,7 +10,7 @@ BIN := .venv/bin
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check lint types test chart image image-base release simulate mutants faults format lock bench clean
+.PHONY: help install demo check lint types test browser chart image image-base release simulate mutants faults format lock bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ image-base: ## a base for it from Debian's packages, where no registry can be re
 release: .venv/.deploy ## wheel, chart, dashboards and SBOM of this version into dist/
 	.ci/release
 
+browser: ## Debian's Chromium, with which the console is tested; needs root
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
 simulate: install ## the whole daemon on virtual time, seed by seed; SEEDS=300 says how many
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
@@ -76,7 +79,7 @@ lock: ## write the three lock files anew from pyproject.toml; ARGS=--upgrade tak
 	&& "$$tools/bin/"$(LOCK) --extra dev -o requirements-dev.lock >/dev/null \
 	&& "$$tools/bin/"$(LOCK) --extra dev --extra deploy -o requirements-deploy.lock >/dev/null
 
-bench: install ## measure B1 to B13; BENCH=B1,B4 picks some, BENCH=crash plays the kill at full size, ARGS=--quick proves they run
+bench: install ## measure B1 to B14; BENCH=B1,B4 picks some, BENCH=crash plays the kill at full size, ARGS=--quick proves they run
 	$(BIN)/python -m tests.benchmarks $(if $(BENCH),--only $(BENCH)) $(ARGS)
 
 clean: ## remove what builds and checks leave behind; .venv stays

@@ -37,7 +37,7 @@ from syncd.observe.health import health_app, listening, metrics_app
 from syncd.observe.logs import configure, log_events
 from syncd.observe.metrics import Metrics, watch_loop
 from syncd.observe.usage import Usage
-from syncd.operations import optouts, people, voices
+from syncd.operations import optouts, people, resyncs, voices
 from syncd.operations.persons import key_if_any
 from syncd.pipeline import react, refresh, watch
 from syncd.pipeline.lanes import Road
@@ -46,7 +46,7 @@ from syncd.pipeline.origin import Origin
 from syncd.pipeline.own import Ownership
 from syncd.pipeline.run import Beside, work
 from syncd.pipeline.suppress import Suppression
-from syncd.reconcile import watchdog, webhook
+from syncd.reconcile import resync, watchdog, webhook
 from syncd.reconcile.alert import Alerter
 from syncd.reconcile.erase import Eraser
 from syncd.reconcile.provision import Provisioner
@@ -293,6 +293,7 @@ class Daemon:
             self._provisioning(member, caller),
             self._tracking(member, caller),
             self._watching(member, caller),
+            self._resyncing(member),
             *self._caring(member),
         )
         try:
@@ -353,6 +354,24 @@ class Daemon:
             await asyncio.sleep(tracker.pause)
 
         return track
+
+    def _resyncing(self, member: Member) -> Beside:
+        resyncer = resync.Resyncer(
+            database=self.database,
+            grant=member.grant,
+            emit=self._emit,
+            wishes=resyncs.wishes(self._settings),
+            fuse=self._settings.resync.fuse,
+            allow_names_only=self._settings.users.allow_names_only,
+        )
+
+        async def advance() -> None:
+            async with self.database.read() as connection:
+                bindings, moment = await segments.of_members(connection, [member.key])
+            if await resyncer.advance([binding.segment for binding in bindings], moment):
+                await refresh.refresh(member, self._tools)
+
+        return advance
 
     def _watching(self, member: Member, caller: Caller) -> Beside:
         dog = watchdog.Watchdog(

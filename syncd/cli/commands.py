@@ -63,6 +63,7 @@ for _command in (
     importing.import_,
     changes.changes,
     resyncs.resync,
+    resyncs.resyncs,
     letters.letters,
     erasing.erase,
     erasing.erasures,

@@ -245,8 +245,13 @@ def pack_all_sent(ordered: Sequence[Element]) -> list[bytes | None]:
 
 def pack_sent(element: Element) -> bytes | None:
     """What the ledger keeps of an accepted element; nothing of a user with a single id."""
-    kept = element.fields if keeps_fields(element.ids[0]) else b""
-    return _encode(Sent(element.ids[1:], kept)) if kept or len(element.ids) > 1 else None
+    return pack_kept(element.ids, element.fields)
+
+
+def pack_kept(ids: Sequence[bytes], fields: bytes) -> bytes | None:
+    """The same of one who is known by these ids, the identity first."""
+    kept = fields if keeps_fields(ids[0]) else b""
+    return _encode(Sent(tuple(ids[1:]), kept)) if kept or len(ids) > 1 else None
 
 
 def unpack_sent(packed: bytes | None) -> Sent:
@@ -269,3 +274,9 @@ class Entry:
             return self
         more = tuple(key for key in earlier.ids if key not in self.ids)
         return replace(self, ids=self.ids + more) if more else self
+
+
+def standing(element: Element) -> Entry:
+    """What the ledger will say of an element's identity once it is accepted."""
+    fields = element.fields if keeps_fields(element.ids[0]) else b""
+    return Entry(element.add, Rank(element.rank), element.ids, fields, bool(element.flags & Flag.ANONYMOUS))

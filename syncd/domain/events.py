@@ -236,6 +236,48 @@ class Reasserted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResyncPlanned:
+    """A source was compared with the ledger; nothing is sent yet."""
+
+    segment: str
+    resync: int
+    adds: int
+    removes: int
+    changes: int
+    unchanged: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResyncStarted:
+    segment: str
+    resync: int
+    mode: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResyncMoved:
+    """How far a running resync is, from 0 to 1."""
+
+    segment: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResyncEnded:
+    """`how` is done, cancelled, failed or blown: a scheduled one that would have removed more than the fuse lets pass."""
+
+    segment: str
+    resync: int
+    mode: str
+    how: str
+    sent: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowQuarantined:
     """A row that crashed the process again and again was put aside."""
 
@@ -368,6 +410,10 @@ Event = (
     | LeaseTaken
     | LeaseEnded
     | Reasserted
+    | ResyncPlanned
+    | ResyncStarted
+    | ResyncMoved
+    | ResyncEnded
     | RowQuarantined
     | SourceParked
     | UnknownSegments

@@ -176,6 +176,8 @@ def level_of(event: Event) -> int:
             return logging.WARNING if seconds > 0 else logging.INFO
         case events.LeaseEnded(how=how):
             return logging.WARNING if how == "lost" else logging.INFO
+        case events.ResyncEnded(how=how):
+            return logging.WARNING if how in {"failed", "blown"} else logging.INFO
         case events.StatusChanged(documented=documented):
             return logging.INFO if documented else logging.WARNING
         case events.RoleSeen(may_write=may_write):
@@ -192,6 +194,8 @@ def level_of(event: Event) -> int:
             | events.Reasserted()
             | events.ErasureEnded()
             | events.AlertHealed()
+            | events.ResyncPlanned()
+            | events.ResyncStarted()
         ):
             return logging.INFO
         case (
@@ -205,6 +209,7 @@ def level_of(event: Event) -> int:
             | events.RowsExpired()
             | events.Measured()
             | events.LimitSeen()
+            | events.ResyncMoved()
         ):
             return logging.DEBUG
         case _:

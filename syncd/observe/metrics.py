@@ -149,6 +149,10 @@ class Metrics:
                 self.forget_member(member, ())
             case events.Reasserted(segment=segment, identities=identities):
                 self._counter(catalogue.REASSERTED).add(identities, segment)
+            case events.ResyncMoved(segment=segment, ratio=ratio):
+                self._gauge(catalogue.RESYNC_PROGRESS).set(ratio, segment)
+            case events.ResyncEnded(segment=segment):
+                self._gauge(catalogue.RESYNC_PROGRESS).set(None, segment)
             case events.RowQuarantined(segment=segment):
                 self._counter(catalogue.ROWS_QUARANTINED).add(1, segment)
                 self._counter(catalogue.CHANGES).add(1, segment, "dead")
@@ -169,6 +173,8 @@ class Metrics:
                 | events.UnknownSegments()
                 | events.TombstonesPruned()
                 | events.LookFailed()
+                | events.ResyncPlanned()
+                | events.ResyncStarted()
                 | events.AccountCrowded()
                 | events.TokenEnds()
                 | events.VersionEnds()

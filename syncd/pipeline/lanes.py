@@ -13,8 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
-from syncd.domain.batch import BatchKind, Element, Entry, Flag, State, are_plain, keeps_fields
-from syncd.domain.change import Rank
+from syncd.domain.batch import BatchKind, Element, Entry, Flag, State, are_plain, keeps_fields, standing
 from syncd.domain.segment import TRIED_AGAIN, Segment
 from syncd.domain.settlement import Journey, Part, Step
 
@@ -93,7 +92,7 @@ class Lane:
     intake may take, having been counted already (0: not counted).
     Monotonic times: `probe_at` when a parked one is tried again, `bound_at` when its DMP segment was made, `ready_at`
     from when on that takes data. `owed` says that re-assertions are due, `wanted` that dead letters go again,
-    `doubted` that a batch may have been written without our knowing. `taken` is the source epoch and the highest row that
+    `resyncing` that a resync has something left to send, `doubted` that a batch may have been written without our knowing. `taken` is the source epoch and the highest row that
     an intake of this process committed: a database that knows less has lost commits. `brimming` says that the last intake
     found more than a trickle.
     """
@@ -113,6 +112,7 @@ class Lane:
     status_known: bool = False
     owed: bool = False
     wanted: bool = False
+    resyncing: bool = False
 
     def add(self, journey: Journey) -> None:
         entering = Open.of(journey)
@@ -147,7 +147,7 @@ class Lane:
         for batch in self.batches:
             place = batch.index.get(identity)
             if place is not None:
-                latest = _entry(batch.journey.elements[place]).over(latest)
+                latest = standing(batch.journey.elements[place]).over(latest)
         return latest
 
     def overtaken(self, batch: Open, part: Part) -> list[int]:
@@ -181,8 +181,8 @@ class Lane:
         return sum(1 for batch in self.batches if batch.is_retrying) < RETRYING
 
     def takes_again(self, now: float) -> bool:
-        """Whether what comes from the ledger or from dead letters may go out next."""
-        due = (self.owed or self.wanted) and not self.is_held_up and not self.gathering.locked()
+        """Whether what comes from the ledger, from dead letters or from a resync may go out next."""
+        due = (self.owed or self.wanted or self.resyncing) and not self.is_held_up and not self.gathering.locked()
         return due and self.is_open(now)
 
     @property
@@ -215,11 +215,6 @@ def _overtakes(later: Open, element: Element) -> bool:
     if len(element.ids) > 1 and not set(element.ids) <= set(newer.ids):
         return False
     return element.add or not keeps_fields(element.ids[0]) or newer.fields == element.fields
-
-
-def _entry(element: Element) -> Entry:
-    fields = element.fields if keeps_fields(element.ids[0]) else b""
-    return Entry(element.add, Rank(element.rank), element.ids, fields, bool(element.flags & Flag.ANONYMOUS))
 
 
 class Bell:

@@ -17,7 +17,7 @@ from syncd.domain.segment import MemberParking, SegmentKey, SegmentParking, Stat
 from syncd.domain.settlement import Journey
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
-from syncd.store import batches, letters, segments, source, throttles
+from syncd.store import batches, letters, resyncs, segments, source, throttles
 from syncd.store.batches import Stored
 from syncd.store.leases import alone
 from syncd.store.segments import Binding
@@ -86,6 +86,7 @@ async def refresh(member: Member, tools: Tools) -> None:
         ids = [binding.segment.id for binding in bindings]
         owed = await letters.due_segments(connection, ids)
         wanted = await letters.wanted_segments(connection, ids)
+        resyncing = await resyncs.going(connection, ids)
     if reacting or member.reacting or member.reactions != reactions:
         return
     now = tools.monotonic()
@@ -105,6 +106,7 @@ async def refresh(member: Member, tools: Tools) -> None:
         tools.emit(SegmentResumed(segment=segment, reason=reason.value))
     for lane in member.lanes():
         lane.owed, lane.wanted = lane.segment.id in owed, lane.segment.id in wanted
+        lane.resyncing = lane.segment.id in resyncing
     member.ring()
 
 

@@ -28,6 +28,7 @@ from syncd.domain.change import Reason
 from syncd.domain.collapse import arranged
 from syncd.domain.events import Reasserted
 from syncd.domain.settlement import Journey
+from syncd.pipeline import resync
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.suppress import DETAIL
@@ -38,11 +39,15 @@ Written = list[tuple[BatchId, Draft]]
 
 
 async def resend(lane: Lane, member: Member, tools: Tools) -> None:
-    """Prepares one batch of what a segment owes: dead letters that go again first. Raises LeaseLost, Transient."""
+    """Prepares one batch of what a segment owes: dead letters that go again first, a resync last. Raises LeaseLost,
+    Transient.
+    """
     if lane.wanted:
         lane.wanted = await retry(lane, member, tools)
     elif lane.owed:
         lane.owed = await reassert(lane, member, tools)
+    elif lane.resyncing:
+        lane.resyncing = await resync.forward(lane, member, tools)
 
 
 async def reassert(lane: Lane, member: Member, tools: Tools) -> bool:

@@ -31,7 +31,7 @@ from syncd.domain.segment import Segment, SegmentParking, Status
 from syncd.linkedin import segments as dmp
 from syncd.linkedin.caller import Caller
 from syncd.linkedin.segments import DmpSegment, NewSegment
-from syncd.store import letters, segments
+from syncd.store import resyncs, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
 from syncd.store.segments import Binding
@@ -67,8 +67,6 @@ class Provisioner:
         segment = binding.segment
         if binding.order == "delete":
             await self._delete(binding)
-        elif binding.order == "replay" and segment.dmp_id is not None:
-            await self._replay(segment)
         elif binding.order == "recreate" and segment.dmp_id is not None:
             await self._unbind(binding)
         elif segment.dmp_id is None and (binding.order or segment.parked is not SegmentParking.FOREIGN):
@@ -123,7 +121,7 @@ class Provisioner:
         async def work(connection: AsyncConnection) -> None:
             await segments.bind(connection, segment, dmp_id, bound_at=None, ad_segment=None)
             await segments.observe(connection, _newborn(segment), Status.BUILDING, _NO_COUNTS)
-            await letters.replay(connection, segment.id)
+            await resyncs.refill(connection, segment.id, by="syncd", reason="a new segment was made at LinkedIn")
 
         await self._write(work)
         self._provisioned(segment, dmp_id, "created", Status.BUILDING)
@@ -170,16 +168,6 @@ class Provisioner:
             await segments.change(
                 connection, segment.id, dmp_id=None, bound_at=None, ignored_dmp_ids=ignored, create_intended_at=None
             )
-
-        await self._write(work)
-
-    async def _replay(self, segment: Segment) -> None:
-        """Everything the ledger holds goes out once more; the segment goes on if it waited for that."""
-
-        async def work(connection: AsyncConnection) -> None:
-            await letters.replay(connection, segment.id)
-            await segments.change(connection, segment.id, order_given=None)
-            await segments.unpark(connection, segment.id)
 
         await self._write(work)
 

@@ -22,7 +22,7 @@ from syncd.domain.settlement import NEWBORN
 from syncd.linkedin import segments as dmp
 from syncd.linkedin.caller import Caller
 from syncd.linkedin.segments import DmpSegment
-from syncd.store import insights, ledger, looks, segments
+from syncd.store import insights, ledger, looks, resyncs, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
 
@@ -130,7 +130,7 @@ class Tracker:
         reason, words = purge
         changed = await segments.park(connection, segment.id, reason, words)
         if self.repairs and not segment.takes_lists:
-            await segments.want_replay(connection, segment.id)
+            await resyncs.refill(connection, segment.id, by="policy", reason=words)
         return [SegmentParked(segment=segment.key, reason=reason.value, words=words)] if changed else []
 
     async def _park(self, segment: Segment, reason: SegmentParking, words: str) -> None:

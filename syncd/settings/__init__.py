@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from syncd.settings.care import Alerts, Erasure, Retention
 from syncd.settings.catalogue import Described, describe
-from syncd.settings.models import Linkedin, Member, Segment, Settings
+from syncd.settings.models import Linkedin, Member, Segment, Settings, Source
 from syncd.settings.reading import DEFAULT_FILE, load
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Retention",
     "Segment",
     "Settings",
+    "Source",
     "describe",
     "load",
 ]

@@ -55,13 +55,14 @@ def secrets() -> list[str]:
 def _described(model: type[BaseModel], prefix: str) -> Iterator[Described]:
     for key, field in model.model_fields.items():
         name, inner = prefix + key, _model_in(field.annotation)
+        optional = get_origin(field.annotation) in (Union, UnionType)
         if inner is not None and get_origin(field.annotation) is None:
             yield from _described(inner, f"{name}.")
             continue
         env, type_ = None if "[]" in name else env_name(name), _type(field.annotation)
         yield Described(name, env, type_, _default(field), field.description or "")
         if inner is not None:
-            yield from _described(inner, f"{name}[].")
+            yield from _described(inner, f"{name}." if optional else f"{name}[].")
         elif env is not None and type_.endswith("secret"):
             yield Described(
                 name + FILE_FORM,
@@ -88,7 +89,9 @@ def _type(annotation: object) -> str:
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
-    """The model a field holds, by itself or in a tuple."""
+    """The model a field holds, by itself, in a tuple, or where there may be none."""
+    if get_origin(annotation) in (Union, UnionType):
+        return _model_in(next(each for each in get_args(annotation) if each is not NoneType))
     if get_origin(annotation) is tuple:
         return _model_in(get_args(annotation)[0])
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None

@@ -9,11 +9,13 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from cronsim import CronSim, CronSimError
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy.engine import URL, make_url
@@ -22,6 +24,13 @@ from sqlalchemy.exc import ArgumentError
 _POSTGRESQL: Final = "postgresql+asyncpg"
 _SQLITE: Final = "sqlite+aiosqlite"
 _PLAIN_POSTGRESQL: Final = frozenset({"postgresql", "postgres"})
+_ASYNCHRONOUS: Final = {
+    "postgresql": _POSTGRESQL,
+    "postgres": _POSTGRESQL,
+    "sqlite": _SQLITE,
+    "mysql": "mysql+aiomysql",
+    "mariadb": "mariadb+aiomysql",
+}
 _STANDARD_PORT: Final = {"http": 80, "https": 443}
 _HOST_NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
@@ -94,6 +103,32 @@ def _sqlite(url: URL, secret: SecretStr) -> SecretStr:
     if not os.access(existing, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise ValueError("must name a file that syncd may write, in a folder that exists")
     return secret
+
+
+def source_url(secret: SecretStr) -> SecretStr:
+    """A database that is only read: whatever SQLAlchemy reaches asynchronously by a driver that is installed."""
+    try:
+        url = make_url(secret.get_secret_value())
+    except (ArgumentError, ValueError):
+        raise ValueError(f"must be a URL like {_POSTGRESQL}://user@host/database") from None
+    driver = _ASYNCHRONOUS.get(url.drivername, url.drivername)
+    try:
+        asynchronous = url.set(drivername=driver).get_dialect().is_async
+    except (ArgumentError, ImportError):
+        asynchronous = False
+    if not asynchronous:
+        known = ", ".join(f"{name}://" for name in sorted(set(_ASYNCHRONOUS.values())))
+        raise ValueError(f"must start with one of {known} or another asynchronous driver that is installed")
+    return SecretStr(url.set(drivername=driver).render_as_string(hide_password=False))
+
+
+def cron(text: str) -> str:
+    """A cron expression of five fields."""
+    try:
+        CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError as problem:
+        raise ValueError(f"must be a cron expression like '30 3 * * *': {problem}") from None
+    return text
 
 
 def split_url(text: str) -> SplitResult:

@@ -30,6 +30,7 @@ PerMinute = Annotated[int, Field(ge=10)]
 ReadableFile = Annotated[Path, AfterValidator(checks.readable_file)]
 OptionalFile = Annotated[ReadableFile | None, BeforeValidator(checks.nothing_if_empty)]
 HostName = Annotated[str, AfterValidator(checks.host_name)]
+Cron = Annotated[str, BeforeValidator(checks.nothing_if_empty), AfterValidator(checks.cron)]
 FernetKey = Annotated[SecretStr, AfterValidator(checks.fernet_key)]
 
 
@@ -170,6 +171,11 @@ class Resync(Section):
         description="What follows when LinkedIn emptied a segment: offer waits for `syncd resync`, replay fills it again "
         "from the ledger at once.",
     )
+    fuse: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.2,
+        description="Share of a segment's members that a reconcile may remove without asking: above it a person must type "
+        "the segment's name, and a scheduled one stops.",
+    )
 
 
 class Member(Section):
@@ -211,6 +217,40 @@ class Member(Section):
         return self
 
 
+class Source(Section):
+    """Where a reconcile reads who should be in a segment."""
+
+    database_url: Annotated[
+        Annotated[SecretStr, AfterValidator(checks.source_url)] | None, BeforeValidator(checks.nothing_if_empty)
+    ] = Field(
+        default=None,
+        description="The CRM's database, better a replica of it: postgresql+asyncpg://, mysql+aiomysql:// or "
+        "sqlite+aiosqlite:///. A login that may only read is enough.",
+    )
+    database_url_file: OptionalFile = Field(
+        default=None, description="File that holds database_url, read for each reconcile, instead of the value itself."
+    )
+    query: Text = Field(
+        description="One SELECT whose columns are named as a payload's fields (email, sha256_email, name, website_domain …), "
+        "and subject_id where the outbox rows have one; a row for everybody who should be in the segment."
+    )
+    timeout: Seconds = Field(default=900.0, description="Seconds until a statement of the source is given up.")
+
+    @model_validator(mode="after")
+    def _has_one_url(self) -> Self:
+        if (self.database_url is None) == (self.database_url_file is None):
+            raise ValueError("needs either a database_url or a database_url_file")
+        return self
+
+    def url(self) -> str:
+        """The URL, from its file if it is in one. Raises OSError, ValueError."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        assert self.database_url_file is not None
+        written = self.database_url_file.read_text(encoding="utf-8").strip()
+        return checks.source_url(SecretStr(written)).get_secret_value()
+
+
 class Segment(Section):
     """One of our audiences, bound to the member that feeds it."""
 
@@ -219,6 +259,22 @@ class Segment(Section):
     kind: Literal["user", "company"] = Field(description="What it holds.")
     account: Account = Field(description="The sponsored account it belongs to.")
     member: MemberKey = Field(description="Key of the member that feeds it.")
+    source: Source | None = Field(default=None, description="Where a reconcile reads who should be in it.")
+    reconcile: Cron | None = Field(
+        default=None,
+        description="When it is reconciled with its source, as a cron expression in UTC; never if not set.",
+    )
+    replay: Cron | None = Field(
+        default=None,
+        description="When all that the ledger holds goes out again, as a cron expression in UTC; LinkedIn forgets matches "
+        "after 90 days.",
+    )
+
+    @model_validator(mode="after")
+    def _reconciles_with_something(self) -> Self:
+        if self.reconcile is not None and self.source is None:
+            raise ValueError("needs a source, as it is to be reconciled")
+        return self
 
 
 class Settings(BaseSettings):

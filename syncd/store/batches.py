@@ -62,10 +62,14 @@ class Settled:
 
 
 async def write(
-    connection: AsyncConnection, segment_id: int, kind: BatchKind, drafts: Sequence[Draft]
+    connection: AsyncConnection,
+    segment_id: int,
+    kind: BatchKind,
+    drafts: Sequence[Draft],
+    resync: int | None = None,
 ) -> list[BatchId]:
     """Stores drafts as batches, in order. One without elements is stored closed: it accounts for the rows it took."""
-    rows = [_row(segment_id, kind, draft) for draft in drafts]
+    rows = [_row(segment_id, kind, draft) | {"resync_id": resync} for draft in drafts]
     statement = insert(batches).returning(batches.c.id, sort_by_parameter_order=True)
     return [BatchId(number) for number in (await connection.execute(statement, rows)).scalars()]
 

@@ -74,6 +74,15 @@ class Database:
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise _told(error) from None
 
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[AsyncConnection]:
+        """One session for several transactions, which begin by themselves; its errors are told as those of the others."""
+        try:
+            async with self.engine.connect() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            raise _told(error) from None
+
     async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in one write transaction which a cancellation of the caller does not interrupt."""
 

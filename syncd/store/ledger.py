@@ -29,6 +29,7 @@ from sqlalchemy.types import UserDefinedType
 from syncd.domain.batch import BatchId, Element, Entry, Flag, pack_all_sent, unpack_sent
 from syncd.domain.change import Rank
 from syncd.domain.collapse import Holder
+from syncd.store.plans import resyncs
 from syncd.store.tables import ledger, now, outbox, segments, subjects
 
 _RESET: Final = 2
@@ -302,11 +303,13 @@ async def sizes(connection: AsyncConnection, segment_ids: Collection[int]) -> di
 
 async def prune(connection: AsyncConnection, before: float) -> int:
     """Deletes tombstones older than `before` (seconds since 1970), at most 10,000; how many it deleted. Those of a segment
-    in whose outbox a late commit still waits, because it is parked or its turn has not come, stay until that is taken.
+    in whose outbox a late commit still waits, because it is parked or its turn has not come, stay until that is taken;
+    those of a segment with an open resync until that has ended, for they tell what its source cannot know.
     """
     deleted = 0
     oldest = select(func.min(outbox.c.id)).where(outbox.c.segment_key == segments.c.key).scalar_subquery()
-    awaited = select(segments.c.id).where(oldest <= segments.c.high_water)
+    compared = select(resyncs.c.segment_id).where(resyncs.c.ended_at.is_(None))
+    awaited = select(segments.c.id).where(oldest <= segments.c.high_water).union_all(compared)
     for table, gone in ((ledger, ~ledger.c.present), (subjects, subjects.c.identity.is_(None))):
         key = next(column for column in table.primary_key.columns if column.name != "segment_id")
         old = and_(gone, table.c.at < before, table.c.segment_id.not_in(awaited))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import MOST_ELEMENTS, Element, Trace, pack_traces, unpack_element, unpack_traces
-from syncd.store.tables import batches, dead_letters, later, ledger, now, reassertions
+from syncd.domain.batch import MOST_ELEMENTS, Element, Trace, unpack_element, unpack_traces
+from syncd.store.tables import batches, dead_letters, now, reassertions
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,32 +70,6 @@ async def wanted_segments(connection: AsyncConnection, segment_ids: Sequence[int
 
 async def done(connection: AsyncConnection, kept: Due) -> None:
     await connection.execute(delete(reassertions).where(reassertions.c.id.in_(kept.promises)))
-
-
-async def replay(connection: AsyncConnection, segment_id: int) -> int:
-    """Promises every identity that a segment holds to go out again at once: its DMP segment is a new, empty one.
-
-    Returns how many.
-    """
-    last = b""
-    total = 0
-    while True:
-        statement = (
-            select(ledger.c.identity)
-            .where(ledger.c.segment_id == segment_id, ledger.c.identity > last, ledger.c.present)
-            .order_by(ledger.c.identity)
-            .limit(MOST_ELEMENTS)
-        )
-        page = list((await connection.execute(statement)).scalars())
-        if not page:
-            return total
-        await connection.execute(
-            insert(reassertions).values(
-                segment_id=segment_id, due_at=later(0.0), identities=pack_traces(map(Trace, page))
-            )
-        )
-        last = page[-1]
-        total += len(page)
 
 
 async def wanted(connection: AsyncConnection, segment_id: int) -> list[Letter]:

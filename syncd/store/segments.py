@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.change import Kind
 from syncd.domain.segment import TRIED_AGAIN, MemberKey, MemberParking, Segment, SegmentKey, SegmentParking, documented
+from syncd.store import plans
 from syncd.store.tables import (
     batches,
     dead_letters,
@@ -236,12 +237,6 @@ async def resume(connection: AsyncConnection, segment_id: int) -> None:
     await connection.execute(passing.values(parked=None, parked_words="", parked_at=None))
 
 
-async def want_replay(connection: AsyncConnection, segment_id: int) -> None:
-    """Orders that the segment's ledger goes out again, unless it has another order."""
-    unordered = update(segments).where(segments.c.id == segment_id, segments.c.order_given.is_(None))
-    await connection.execute(unordered.values(order_given="replay"))
-
-
 async def park_member(connection: AsyncConnection, member: str, reason: MemberParking | None, words: str = "") -> bool:
     """Parks a member, or lets it go on when there is no reason; false if it stands so already."""
     parked = reason.value if reason else None
@@ -281,6 +276,7 @@ async def observe(
 
 async def forget(connection: AsyncConnection, segment_id: int) -> None:
     """Deletes a segment and everything about it but what stands in the outbox."""
+    await plans.forget(connection, segment_id)
     for table in (batches, ledger, subjects, dead_letters, reassertions, transitions, looks, insights):
         await connection.execute(delete(table).where(table.c.segment_id == segment_id))
     await connection.execute(delete(segments).where(segments.c.id == segment_id))

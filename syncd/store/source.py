@@ -7,6 +7,7 @@ They are noticed by comparing the outbox's sequence with the highest ids taken, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import BigInteger, Text, cast, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -39,16 +40,66 @@ class Recorded:
 async def origin(connection: AsyncConnection) -> Origin:
     """Reads the database's identity; what the role may not read is left empty."""
     if connection.dialect.name == "sqlite":
-        last = (await connection.execute(text("select seq from sqlite_sequence where name = 'outbox'"))).scalar()
-        return Origin("sqlite", 0, int(last or 0))
-    last = (
-        await connection.execute(text("select case when is_called then last_value else 0 end from syncd.outbox_id_seq"))
-    ).scalar_one()
+        return Origin("sqlite", 0, await _last_drawn(connection))
+    last = await _last_drawn(connection)
     timeline = await _optional(
         connection, "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
     )
     identifier = await _optional(connection, "select system_identifier::text from pg_control_system()")
     return Origin(str(identifier or ""), int(timeline or 0), int(last))
+
+
+async def _last_drawn(connection: AsyncConnection) -> int:
+    if connection.dialect.name == "sqlite":
+        statement = "select seq from sqlite_sequence where name = 'outbox'"
+    else:
+        statement = "select case when is_called then last_value else 0 end from syncd.outbox_id_seq"
+    return int((await connection.execute(text(statement))).scalar() or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """The last id that was drawn, its epoch, and the transactions that may still commit one of those up to it."""
+
+    epoch: int
+    last_id: int
+    writers: frozenset[str]
+
+
+async def boundary(connection: AsyncConnection) -> Boundary:
+    """Draws a line through the outbox, in a transaction that may write: every id that is drawn later is above it.
+
+    Whoever draws an id holds the outbox's lock of writers from before it was drawn until the transaction has ended; so
+    the holders found after the line was drawn are all who may still commit below it. SQLite has one writer, and it is us.
+    """
+    number = (await connection.execute(select(source.c.epoch).where(source.c.id == 1))).scalar_one()
+    last = await _last_drawn(connection)
+    return Boundary(int(number), last, await _writers(connection))
+
+
+async def still_writing(connection: AsyncConnection, line: Boundary) -> int:
+    """How many of the transactions that may commit below the line have not ended."""
+    return len(line.writers & await _writers(connection)) if line.writers else 0
+
+
+async def _writers(connection: AsyncConnection) -> frozenset[str]:
+    if connection.dialect.name == "sqlite":
+        return frozenset()
+    return frozenset((await connection.execute(_WRITERS)).scalars())
+
+
+_WRITERS: Final = text(
+    "select virtualtransaction from pg_locks where locktype = 'relation' and granted"
+    " and database = (select oid from pg_database where datname = current_database())"
+    " and relation = 'syncd.outbox'::regclass"
+    " and mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
+)
+
+
+async def raise_high_water(connection: AsyncConnection, segment_id: int, line: Boundary) -> None:
+    """Rows up to the line count as late from now on: they are held against what a resync sent."""
+    below = update(segments).where(segments.c.id == segment_id, segments.c.high_water < line.last_id)
+    await connection.execute(below.values(high_water=line.last_id))
 
 
 async def _optional(connection: AsyncConnection, statement: str) -> str | int | None:

@@ -245,10 +245,19 @@ batches = Table(
     Column("body", LargeBinary),
     Column("states", LargeBinary),
     Column("row_fates", LargeBinary),
+    Column("resync_id", BigInteger),
     Index("batches_open", "segment_id", "id", postgresql_where=text("open"), sqlite_where=text("open")),
     Index("batches_ids", "last_id", "first_id"),
+    Index(
+        "batches_resync",
+        "resync_id",
+        postgresql_where=text("resync_id is not null"),
+        sqlite_where=text("resync_id is not null"),
+    ),
 )
-"""`body` and `states` (a byte an element) live while the batch is open; `row_fates` stays for `changes show`."""
+"""`body` and `states` (a byte an element) live while the batch is open; `row_fates` stays for `changes show`; `resync_id`
+says which resync a batch is of.
+"""
 
 ledger = Table(
     "ledger",

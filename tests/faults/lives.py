@@ -130,7 +130,7 @@ async def _audience(stage: Stage) -> bool:
     return ((await stage.tables()).audiences.get("red") or 0) >= 300
 
 
-@scenario("a replay of what LinkedIn holds changes nothing there", "A21", expects=["re-assertion"])
+@scenario("a replay of what LinkedIn holds changes nothing there", "A21", expects=["resync"])
 async def replays_needlessly(stage: Stage) -> None:
     daemon = await stage.daemon()
     await workload(stage, 0)
@@ -138,7 +138,7 @@ async def replays_needlessly(stage: Stage) -> None:
     await stage.quiet(daemon)
     before, at = await stage.rig.members_of("red"), len(await stage.rig.requests())
     await stage.command("resync", "red", "--mode", "replay", "--reason", "to be sure")
-    await stage.until(lambda: daemon.events("reasserted"), "it goes out again", daemon)
+    await stage.until(lambda: daemon.events("resync_ended"), "it goes out again", daemon)
     await stage.quiet(daemon)
     assert await stage.rig.members_of("red") == before
     numbers = {one["n"] for one in (await stage.rig.requests())[at:] if one["resource"] == "users"}
@@ -150,7 +150,7 @@ async def replays_needlessly(stage: Stage) -> None:
     await stage.end(daemon)
 
 
-@scenario("members drift at LinkedIn: a replay brings back whoever is missing", "A21", expects=["re-assertion"])
+@scenario("members drift at LinkedIn: a replay brings back whoever is missing", "A21", expects=["resync"])
 async def drifts(stage: Stage) -> None:
     """LinkedIn lists no members, so nobody can see the drift; who is there without us stays (only a reconcile of a known
     source can tell, and that is not here).
@@ -162,7 +162,7 @@ async def drifts(stage: Stage) -> None:
     await stage.rig.control(f"segments/{await number_of(stage)}", {"remove": gone}, "PATCH")
     assert set(gone).isdisjoint(await stage.rig.members_of("red"))
     await stage.command("resync", "red", "--mode", "replay", "--reason", "drift")
-    await stage.until(lambda: daemon.events("reasserted"), "it goes out again", daemon)
+    await stage.until(lambda: daemon.events("resync_ended"), "it goes out again", daemon)
     stage.looked["V3"] += len(gone)
     await stage.end(daemon)
 

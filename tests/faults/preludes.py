@@ -135,8 +135,9 @@ CRASH_POINTS: dict[str, tuple[str, str]] = {
     "lease renewed, in the transaction": ("syncd.store.leases:renew", "after"),
     "lease given back, in the transaction": ("syncd.store.leases:give_back", "after"),
     "replica gone": ("syncd.store.leases:depart", "after"),
-    "replay promised, in the transaction": ("syncd.store.letters:replay", "after"),
-    "replayed batch written, in the transaction": ("syncd.pipeline.resend:_write", "after"),
+    "replay begun, in the transaction": ("syncd.store.resyncs:change", "after"),
+    "replayed batch written, in the transaction": ("syncd.store.resyncs:advance", "after"),
+    "replay ended, in the transaction": ("syncd.store.resyncs:end", "after"),
     "pruning, in the transaction": ("syncd.store.source:prune", "after"),
     "declaring, in the transaction": ("syncd.store.segments:declare", "after"),
 }

@@ -613,6 +613,7 @@ def test_the_example_file_shows_every_setting_with_its_default() -> None:
     documented = yaml.safe_load(re.sub(r"(?m)^( *)#(?=\S|  )", r"\1", EXAMPLE.read_text(encoding="utf-8")))
     shown = {
         "segments[]": documented["segments"][0],
+        "segments[].source": documented["segments"][0]["source"],
         "members[]": documented["members"][0],
         "": documented,
     }

@@ -19,7 +19,7 @@ from rich.live import Live
 from syncd.cli.demo import proof, view
 from syncd.cli.demo.crm import Crm
 from syncd.cli.demo.proof import Comparison
-from syncd.cli.demo.stage import Stage, staged
+from syncd.cli.demo.stage import PASSWORD, PERSON, Stage, staged
 from syncd.cli.demo.view import Sight
 from syncd.errors import Rejected, SyncdError
 from syncd.operations import letters
@@ -185,6 +185,8 @@ def _last_words(stage: Stage) -> None:
 @asynccontextmanager
 async def _shown(look: Callable[[], Awaitable[Sight]], stage: Stage) -> AsyncIterator[None]:
     """Shows what happens for as long as the block runs."""
+    if not sys.stdout.isatty():
+        click.echo(f"console: {stage.console_url} (sign in as {PERSON}, password {PASSWORD})")
     task = asyncio.create_task(_live(look, stage) if sys.stdout.isatty() else _lines(look))
     try:
         yield

@@ -155,6 +155,9 @@ def test_somebody_has_decided_on_every_route() -> None:
 def test_only_signing_in_is_open_to_everybody() -> None:
     assert {plain(route) for route in ROUTES if route.role is None} == {
         "POST /api/v1/session",
+        "GET /sign-in",
+        "POST /sign-in",
+        "GET /static/{name}",
         "GET /sign-in/oidc",
         "GET /sign-in/oidc/back",
     }

@@ -1,0 +1,131 @@
+"""A file that says who was in a segment at some time, as the source of a reconcile: hashed while it is read.
+
+Whoever changed since that time is left as the change left them; so the file must be younger than the memory of changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO, Final
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain.access import COMMAND_LINE, By
+from syncd.domain.change import Reason
+from syncd.domain.resync import SHELF_LIFE, Mode, Origin, State
+from syncd.errors import Clashing, Rejected, SyncdError
+from syncd.operations import audit, resyncs
+from syncd.operations.importfiles import Format, Record, open_records
+from syncd.operations.resyncs import ResyncReport
+from syncd.reconcile.sources import Chunk, FilePart, Form, pack_part
+from syncd.settings import Settings
+from syncd.store import plans
+from syncd.store import resyncs as rows
+from syncd.store.engine import Database
+
+_AT_ONCE: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """How a file is to be read: `name` ends in .csv, .ndjson or .jsonl; `as_of` is the time it speaks of, in seconds since
+    1970.
+    """
+
+    name: Path
+    as_of: float
+    subject_column: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    delimiter: str = ","
+
+
+async def preview(
+    database: Database, settings: Settings, key: str, snapshot: Snapshot, file: IO[bytes], *, by: By = COMMAND_LINE
+) -> ResyncReport:
+    """Takes the file in; the segment's owner then plans it like any reconcile. Raises Rejected, and leaves nothing."""
+
+    async def work(connection: AsyncConnection) -> tuple[int, Form]:
+        segment = await resyncs.ready(connection, key, Mode.RECONCILE)
+        age = await rows.age_of(connection, snapshot.as_of)
+        if not 0 <= age <= SHELF_LIFE:
+            raise Rejected(
+                "a snapshot must speak of a time within the last 24 hours: changes before that are forgotten"
+            )
+        number = await rows.ask(
+            connection,
+            segment.id,
+            Mode.RECONCILE,
+            Origin.FILE,
+            by=by.name,
+            reason=by.reason,
+            state=State.UPLOADING,
+            as_of=snapshot.as_of,
+        )
+        await audit.record(connection, by, resyncs.deed("resync.preview", segment, number, mode=Mode.RECONCILE))
+        return number, Form(kind=segment.kind, allow_names_only=settings.users.allow_names_only)
+
+    number, form = await database.transact(work)
+    try:
+        await _taken_in(database, number, snapshot, form, file)
+    except SyncdError as problem:
+        words = str(problem)
+        await database.transact(lambda connection: rows.end(connection, number, State.FAILED, words))
+        raise
+    return await resyncs.show(database, settings, number)
+
+
+async def _taken_in(database: Database, number: int, snapshot: Snapshot, form: Form, file: IO[bytes]) -> None:
+    given = Format(
+        kind=form.kind,
+        subject_column=snapshot.subject_column,
+        mapping=snapshot.mapping,
+        delimiter=snapshot.delimiter,
+    )
+    opened = await asyncio.to_thread(open_records, file, snapshot.name, given)
+    rejected: dict[str, int] = {}
+    place = 0
+    while True:
+        chunk = await asyncio.to_thread(_chunk, opened.records, form)
+        if chunk is None and place:
+            break
+        found = chunk if chunk is not None else Chunk()
+        for reason, count in found.rejected.items():
+            rejected[reason] = rejected.get(reason, 0) + count
+        body = pack_part(FilePart(snapshot.subject_column is not None, found.rows))
+        await _kept(database, number, place, body)
+        place += 1
+    values = {"state": State.PLANNING, "rejected": msgspec.json.encode(rejected).decode()}
+    if not await database.transact(lambda connection: rows.change(connection, number, **values)):
+        raise _replaced(number)
+
+
+async def _kept(database: Database, number: int, place: int, body: bytes) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        if not await rows.change(connection, number, words=""):
+            raise _replaced(number)
+        await plans.upload(connection, number, place, body)
+
+    await database.transact(work)
+
+
+def _replaced(number: int) -> Clashing:
+    return Clashing(f"resync {number} was cancelled, or another took its place, while its file was read")
+
+
+def _chunk(records: Iterator[Record], form: Form) -> Chunk | None:
+    """The next people or companies of the file; None at its end."""
+    some = list(islice(records, _AT_ONCE))
+    if not some:
+        return None
+    chunk = Chunk()
+    for record in some:
+        if record.problem is not None:
+            chunk.rejected[Reason.BAD_PAYLOAD.value] += 1
+        else:
+            chunk.add(record.payload, record.subject, form)
+    return chunk
