@@ -203,12 +203,3 @@ async def failed(connection: AsyncConnection, number: int, words: str, wait: flo
     """It goes again after `wait` seconds."""
     values = {"failure": words[:200], "due_at": later(wait)}
     await connection.execute(update(notifications).where(notifications.c.id == number).values(values))
-
-
-async def standing(connection: AsyncConnection) -> list[tuple[str, str, str, float]]:
-    """Kind, what it is about, words and since when, of all that stands."""
-    a = alerts.c
-    rows = await connection.execute(
-        select(a.kind, a.about, a.words, epoch(a.since).label("since")).where(a.healed_at.is_(None)).order_by(a.id)
-    )
-    return [(row.kind, row.about, row.words, row.since) for row in rows]
