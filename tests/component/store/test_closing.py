@@ -16,6 +16,8 @@ from syncd.store import batches, closing, leases, ledger
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
 from syncd.store.tables import batches as batch_rows
+from syncd.store.tables import leases as lease_rows
+from syncd.store.tables import ledger as ledger_rows
 from tests.conftest import fresh_database
 from tests.postgres import PostgresServer
 
@@ -82,7 +84,7 @@ async def test_it_takes_effect_once_even_if_the_ledger_went_on_meanwhile(databas
     assert await database.at_once(lambda connection: closing.close(connection, grant, accepted)) is not None
     async with database.begin() as connection:
         before = (await connection.execute(select(batch_rows))).one()
-        await connection.execute(ledger.ledger.delete())
+        await connection.execute(ledger_rows.delete())
     assert await database.at_once(lambda connection: closing.close(connection, grant, accepted)) is None
     async with database.read() as connection:
         assert (await connection.execute(select(batch_rows))).one() == before
@@ -109,7 +111,7 @@ async def test_a_takeover_is_waited_for_and_found(database: Database) -> None:
         )
         done, _ = await asyncio.wait([settling], timeout=0.3)
         assert not done
-        await other.execute(leases.leases.update().values(token=grant.token + 1, owner="r2"))
+        await other.execute(lease_rows.update().values(token=grant.token + 1, owner="r2"))
         await other.commit()
     with pytest.raises(LeaseLost, match="another replica"):
         await settling
