@@ -10,7 +10,7 @@ BIN := .venv/bin
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check lint types test browser chart image image-base release simulate mutants faults format lock bench clean
+.PHONY: help install demo check lint types test browser chart image image-base release simulate mutants faults format lock bench boards clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -81,6 +81,9 @@ lock: ## write the three lock files anew from pyproject.toml; ARGS=--upgrade tak
 
 bench: install ## measure B1 to B14; BENCH=B1,B4 picks some, BENCH=crash plays the kill at full size, ARGS=--quick proves they run
 	$(BIN)/python -m tests.benchmarks $(if $(BENCH),--only $(BENCH)) $(ARGS)
+
+boards: .venv/.deploy ## write Grafana's dashboards and Prometheus' rules anew from observability/
+	$(BIN)/python -m observability
 
 clean: ## remove what builds and checks leave behind; .venv stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
