@@ -82,7 +82,7 @@ def _plain(told: dict[str, Any], models: dict[str, Any], name: str) -> dict[str,
         told = {**models[told["$ref"].rpartition("/")[2]], **told}
     if "anyOf" in told:
         told = {**next(one for one in told["anyOf"] if one.get("type") != "null"), **told}
-    kept = {key: told[key] for key in _KEPT if key in told}
+    kept: dict[str, Any] = {key: told[key] for key in _KEPT if key in told}
     if told.get("default") not in (None, []):
         kept["default"] = told["default"]
     if told.get("type") == "array":
