@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.engine import make_url
 
@@ -29,7 +29,7 @@ def program() -> str:
     found = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
         missing("there is no pgbouncer: apt-get install -y --no-install-recommends pgbouncer")
-    return str(found)
+    return found
 
 
 def version() -> tuple[int, ...]:
@@ -62,12 +62,12 @@ ignore_startup_parameters = {IGNORED}
 {"max_prepared_statements = 200" if version() >= PREPARES else ""}
 """
     )
-    drop = {}
+    drop: dict[str, Any] = {}
     if os.geteuid() == 0:  # PgBouncer refuses to be run by root
         os.chown(folder, _NOBODY, _NOBODY)
         drop = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program(), folder / "pgbouncer.ini"], stdout=log, stderr=log, cwd="/", **drop)  # type: ignore[call-overload]  # one of its many forms
+        process = subprocess.Popen([program(), folder / "pgbouncer.ini"], stdout=log, stderr=log, cwd="/", **drop)
         try:
             yield parsed.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
         finally:

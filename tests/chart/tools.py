@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -21,7 +21,7 @@ def tool(name: str) -> Any:
         missing(f"{name} is not installed: make .venv/.deploy")
 
 
-def missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
     """A test cannot run for this reason."""
     if os.environ.get("CI"):
         pytest.fail(reason)
