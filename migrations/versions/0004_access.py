@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic import op
 from sqlalchemy import BigInteger, Column, Double, Identity, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
@@ -21,12 +23,14 @@ class _Kit:
         return Column("id", BigInteger() if self.postgresql else Integer(), Identity(), primary_key=True)
 
     def at(self, name: str, *, nullable: bool = False) -> Column[float]:
-        return Column(name, TIMESTAMP(timezone=True) if self.postgresql else Double(), nullable=nullable)
+        return Column(name, self._moment(), nullable=nullable)
+
+    def _moment(self) -> Any:
+        return TIMESTAMP(timezone=True) if self.postgresql else Double()
 
     def stamped(self, name: str) -> Column[float]:
-        column = self.at(name)
         now = "clock_timestamp()" if self.postgresql else "((julianday('now') - 2440587.5) * 86400.0)"
-        return Column(name, column.type, nullable=False, server_default=text(now))
+        return Column(name, self._moment(), nullable=False, server_default=text(now))
 
 
 def upgrade() -> None:
@@ -91,6 +95,7 @@ def _sessions(kit: _Kit) -> None:
         Column("answer", LargeBinary),
         kit.at("claimed_until"),
         kit.at("ends_at"),
+        Index("idempotency_keys_ends", "ends_at"),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from syncd.admin import headers, problems
+from syncd.admin import headers, oidc, problems
 from syncd.admin.api import (
     audit,
     batches,
@@ -46,6 +46,7 @@ API: Final[tuple[Route, ...]] = (
 ROUTES: Final[tuple[Route, ...]] = (
     *API,
     document.route(API),
+    *oidc.ROUTES,
 )  # fmt: skip
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -11,7 +11,8 @@ import msgspec
 from aiohttp import web
 
 from syncd.admin.problems import Refusal
-from syncd.admin.routes import FORM, JSON, Route
+from syncd.admin.routes import FORM, JSON, MEBIBYTE, Route
+from syncd.operations.feeding import holds_nul
 from syncd.operations.shapes import said
 
 PATIENCE: Final = 30.0
@@ -33,39 +34,56 @@ def media_type(request: web.Request, route: Route) -> str:
 
 async def read(request: web.Request, route: Route) -> bytes:
     """The whole body."""
-    return b"".join([part async for part in stream(request, route)])
+    return b"".join([part async for part in stream(request, route.most_bytes)])
 
 
-async def stream(request: web.Request, route: Route) -> AsyncIterator[bytes]:
+async def stream(request: web.Request, most: int) -> AsyncIterator[bytes]:
     """The body part by part. Raises Refusal when it is too large or too slow."""
-    too_large = Refusal(413, f"at most {route.most_bytes:,} bytes")
-    if (request.content_length or 0) > route.most_bytes:
+    too_large = Refusal(413, f"at most {most:,} bytes")
+    if (request.content_length or 0) > most:
         raise too_large
     seen = 0
-    patience = PATIENCE * max(1, route.most_bytes // 1_048_576)
-    try:
-        async with asyncio.timeout(patience):
-            async for part in request.content.iter_any():
-                seen += len(part)
-                if seen > route.most_bytes:
-                    raise too_large
-                yield part
-    except TimeoutError:
-        raise Refusal(408, f"the body took longer than {patience:.0f} s") from None
+    patience = PATIENCE * max(1, most // MEBIBYTE)
+    ends = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            async with asyncio.timeout_at(ends):
+                part = await request.content.readany()
+        except TimeoutError:
+            raise Refusal(408, f"the body took longer than {patience:.0f} s") from None
+        if not part:
+            return
+        seen += len(part)
+        if seen > most:
+            raise too_large
+        yield part
+
+
+async def again(body: bytes) -> AsyncIterator[bytes]:
+    """A body that was read already, for whoever takes a stream."""
+    yield body
 
 
 def decoded(body: bytes, given: str, wanted: type) -> Any:
     """The body as the wanted type. What is wrong is said by the name of the field, never with what stands in it."""
     try:
         if given == JSON:
+            no_nul(msgspec.json.decode(body) if b"\\u0000" in body else None)
             return msgspec.json.decode(body, type=wanted)
         if given == FORM:
-            return msgspec.convert(fields(body), wanted, strict=False)
+            return msgspec.convert(no_nul(fields(body)), wanted, strict=False)
     except msgspec.ValidationError as problem:
         raise Refusal(400, said(problem)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refusal(400, "that is not valid JSON in UTF-8") from None
     raise Refusal(415, f"{given} is not decoded here")
+
+
+def no_nul(given: Any) -> Any:
+    """What was given. Refuses a NUL anywhere in it: no database of ours keeps one."""
+    if holds_nul(given):
+        raise Refusal(400, "a NUL character is taken nowhere")
+    return given
 
 
 def fields(body: bytes) -> dict[str, Any]:
@@ -104,6 +122,6 @@ def query(request: web.Request, route: Route) -> Any:
             raise Refusal(400, "this takes no query")
         return None
     try:
-        return msgspec.convert(given, route.query, strict=False)
+        return msgspec.convert(no_nul(given), route.query, strict=False)
     except msgspec.ValidationError as problem:
         raise Refusal(400, f"in the query: {said(problem)}") from None

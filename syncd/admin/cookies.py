@@ -12,13 +12,22 @@ from syncd.store.sessions import LONGEST
 
 async def sign_in(call: Call, name: str, password: str) -> Session:
     """A new session; one the browser had before ends. Raises Wait or WrongPassword."""
-    attempt = Attempt(
+    return await call.desk.reception.sign_in(call.desk.database, _attempt(call, name, password))
+
+
+async def change_password(call: Call, password: str, new: str) -> Session:
+    """A new session under another password. Raises Wait, WrongPassword or Rejected."""
+    attempt = _attempt(call, call.caller.name, password)
+    return await call.desk.reception.change_password(call.desk.database, attempt, new)
+
+
+def _attempt(call: Call, name: str, password: str) -> Attempt:
+    return Attempt(
         name=name,
         password=password,
         address=call.request.remote or "",
         before=call.request.cookies.get(call.desk.cookie),
     )
-    return await call.desk.reception.sign_in(call.desk.database, attempt)
 
 
 def give(response: web.StreamResponse, desk: Desk, session: Session) -> None:

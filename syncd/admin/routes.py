@@ -92,6 +92,7 @@ class Route:
     starts_work: bool = False
     passive: bool = False
     most_bytes: int = MEBIBYTE
+    most_streamed: int = MEBIBYTE
     schema_of: type | None = field(default=None)
     """Documents a streamed body: the type of one line."""
 

@@ -6,6 +6,7 @@ Every route is served by this one function; a handler sees only what came throug
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +29,8 @@ def serving(route: Route, desk: Desk) -> Callable[[web.Request], Awaitable[web.S
     async def serve(request: web.Request) -> web.StreamResponse:
         if route.face is not Face.ASSET and (reasons := desk.reasons()):
             raise Refusal(503, reasons[0], headers={"Retry-After": "5"})
+        if "\0" in request.path:
+            raise Refusal(404, "")
         caller, session = await doors.who(request, route, desk)
         if session is not None and route.is_safe:
             doors.not_embedded(request)
@@ -59,12 +62,24 @@ async def _let_in(
         caller=caller,
         query=query,
         body=bodies.decoded(raw, given, route.body) if given in route.takes and route.body is not None else None,
-        stream=bodies.stream(request, route) if given in route.streamed else None,
+        stream=bodies.stream(request, route.most_streamed) if given in route.streamed else None,
         session=session,
     )
-    if route.starts_work and (key := repeats.key_of(request)) is not None:
-        return await repeats.once(call, route, key, raw, _answered)
-    return await _answered(call, route)
+    if call.stream is None:
+        return await _once(call, route, raw)
+    async with desk.streams:
+        return await _once(call, route, raw)
+
+
+async def _once(call: Call, route: Route, raw: bytes) -> web.StreamResponse:
+    """The answer, or the one that this request's key was answered with before."""
+    key = repeats.key_of(call.request) if route.starts_work else None
+    if key is None:
+        return await _answered(call, route)
+    if call.stream is not None:  # what a key stands for is the whole body
+        raw = b"".join([part async for part in call.stream])
+        call = replace(call, stream=bodies.again(raw))
+    return await repeats.once(call, route, key, raw, _answered)
 
 
 def _token(request: web.Request, raw: bytes, given: str | None) -> str | None:

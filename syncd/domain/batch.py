@@ -152,7 +152,6 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _elements: Final = msgspec.msgpack.Decoder(list[Element])
 _element: Final = msgspec.msgpack.Decoder(Element)
 _numbers: Final = msgspec.msgpack.Decoder(tuple[list[int], bytes])
-_traces: Final = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]])
 
 
 def pack(elements: Sequence[Element]) -> bytes:
@@ -171,18 +170,35 @@ def unpack_element(packed: bytes) -> Element:
     return _element.decode(packed)
 
 
-def pack_traces(traces: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Identities that may be at LinkedIn otherwise than the ledger says, with the fields they may be there with."""
+class Trace(msgspec.Struct, array_like=True, frozen=True, order=True):
+    """An identity with the fields and the other ids it may be there with."""
+
+    identity: bytes
+    fields: bytes = b""
+    others: tuple[bytes, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Trace({len(self.others)} others)"
+
+
+_traces: Final = msgspec.msgpack.Decoder(list[Trace])
+
+
+def pack_traces(traces: Iterable[Trace]) -> bytes:
+    """Identities that may be at LinkedIn otherwise than the ledger says."""
     return _encode(list(traces))
 
 
-def unpack_traces(packed: bytes) -> list[tuple[bytes, bytes]]:
+def unpack_traces(packed: bytes) -> list[Trace]:
     return _traces.decode(packed)
 
 
-def trace(element: Element) -> tuple[bytes, bytes]:
+def trace(element: Element) -> Trace:
     """What an attempt whose end is unknown may have left."""
-    return element.ids[0], element.fields if element.add and keeps_fields(element.ids[0]) else b""
+    identity, *others = element.ids
+    if not element.add:
+        return Trace(identity)
+    return Trace(identity, element.fields if keeps_fields(identity) else b"", tuple(others))
 
 
 def pack_rows(rows: Iterable[tuple[int, RowFate]]) -> bytes:

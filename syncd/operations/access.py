@@ -7,7 +7,7 @@ A wrong name, a wrong password and a person without one look and last the same.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, Final
@@ -48,7 +48,7 @@ class Session:
     """Somebody who is signed in, and the secret only their browser has."""
 
     person: Person
-    secret: str
+    secret: str = field(repr=False)
 
     @property
     def csrf(self) -> str:
@@ -107,9 +107,9 @@ class Attempt:
     """A try to sign in: from where, and with which session before, which ends in any case."""
 
     name: str
-    password: str
+    password: str = field(repr=False)
     address: str
-    before: str | None = None
+    before: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +121,10 @@ class Reception:
 
     async def sign_in(self, database: Database, attempt: Attempt) -> Session:
         """A new session, never one that was there before. Raises Wait or WrongPassword."""
+        return await begin(database, await self._recognise(database, attempt), attempt.before)
+
+    async def _recognise(self, database: Database, attempt: Attempt) -> int:
+        """The number of whoever has that name and password."""
         name = attempt.name.strip().lower()
         if seconds := self.guesses.wait(name, attempt.address):
             raise Wait(seconds)
@@ -131,7 +135,22 @@ class Reception:
         if not right or row is None:
             raise WrongPassword
         self.guesses.forgive(name, attempt.address)
-        return await begin(database, row.id, attempt.before)
+        return int(row.id)
+
+    async def change_password(self, database: Database, attempt: Attempt, new: str) -> Session:
+        """Another password for whoever knows the one they have. All their sessions end, and a new one begins."""
+        number = await self._recognise(database, attempt)
+        hashed = await self.passwords.hashed(new)
+        name = attempt.name.strip().lower()
+
+        async def work(connection: AsyncConnection) -> None:
+            await people.change_person(connection, number, password=hashed)
+            await sessions.end_all(connection, number)
+            deed = Deed(action="person.change", target=name, after={"password": "new"})
+            await audit.record(connection, By(name=name, door=Door.CONSOLE), deed)
+
+        await database.transact(work)
+        return await begin(database, number, attempt.before)
 
 
 async def begin(database: Database, person: int, before: str | None) -> Session:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +20,7 @@ from syncd.operations import access, audit
 from syncd.operations.access import accounts_of, stored_accounts
 from syncd.operations.audit import Deed
 from syncd.operations.moments import moment
+from syncd.operations.oidc import Known
 from syncd.operations.passwords import Passwords
 from syncd.settings import Settings
 from syncd.store import people as rows
@@ -67,7 +69,7 @@ class TokenReport:
 class MadeToken:
     """A new token: the only time that it is shown."""
 
-    token: str
+    token: str = field(repr=False)
     report: TokenReport
 
 
@@ -92,7 +94,7 @@ async def listed(database: Database) -> list[PersonReport]:
 class NewPerson:
     name: str
     role: Role
-    password: str
+    password: str = field(repr=False)
     accounts: frozenset[str] | None = None
 
 
@@ -127,7 +129,7 @@ async def remove(database: Database, name: str, by: By) -> None:
         row = await _found(connection, name)
         await rows.remove_person(connection, row.id)
         await sessions.end_all(connection, row.id)
-        await _somebody_is_left(connection)
+        await _somebody_is_left(connection, row)
         await audit.record(connection, by, Deed(action="person.remove", target=row.name, before=_shown(_report(row))))
 
     await database.transact(work)
@@ -140,7 +142,7 @@ class Change:
     role: Role | None = None
     accounts: frozenset[str] | None = None
     all_accounts: bool = False
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 async def change(database: Database, passwords: Passwords, name: str, wanted: Change, by: By) -> PersonReport:
@@ -159,7 +161,7 @@ async def change(database: Database, passwords: Passwords, name: str, wanted: Ch
         row = await _found(connection, name)
         await rows.change_person(connection, row.id, **values)
         await sessions.end_all(connection, row.id)
-        await _somebody_is_left(connection)
+        await _somebody_is_left(connection, row)
         made = _report(await rows.person(connection, row.name))
         after = _shown(made) | ({"password": "new"} if wanted.password is not None else {})
         deed = Deed(action="person.change", target=row.name, before=_shown(_report(row)), after=after)
@@ -176,8 +178,9 @@ async def _found(connection: AsyncConnection, name: str) -> Any:
     return row
 
 
-async def _somebody_is_left(connection: AsyncConnection) -> None:
-    if not await rows.admins(connection):
+async def _somebody_is_left(connection: AsyncConnection, row: Any) -> None:
+    was_one = row.role == Role.ADMIN and row.accounts is None
+    if was_one and not await rows.admins(connection):
         raise Clashing("that is the last admin of all accounts: make another one first")
 
 
@@ -195,6 +198,45 @@ async def first_admin(database: Database, settings: Settings) -> bool:
     except Clashing:
         return False  # another replica was faster
     return True
+
+
+async def of_provider(database: Database, known: Known) -> int:
+    """The person whom an identity provider vouches for: found by their subject, made at their first sign-in. Their role is
+    what the provider says today; with another one their other sessions end.
+    """
+
+    async def work(connection: AsyncConnection) -> int:
+        row = await rows.person_of_subject(connection, known.subject)
+        if row is None:
+            return await _made(connection, known)
+        if row.role != known.role:
+            await rows.change_person(connection, row.id, role=known.role.value)
+            await sessions.end_all(connection, row.id)
+            before, after = {"role": row.role}, {"role": known.role}
+            await audit.record(
+                connection, DAEMON, Deed(action="person.change", target=row.name, before=before, after=after)
+            )
+        return int(row.id)
+
+    return await database.transact(work)
+
+
+async def _made(connection: AsyncConnection, known: Known) -> int:
+    """Under the name the provider gives, unless somebody has it: nobody takes over an account by its name."""
+    name = known.name.strip().lower()
+    if not _NAME.fullmatch(name) or await rows.person(connection, name) is not None:
+        name = f"oidc-{sha256(known.subject.encode()).hexdigest()[:12]}"
+    number = await rows.add_person(
+        connection,
+        name=name,
+        role=known.role,
+        accounts=None,
+        password=None,
+        made_by="identity provider",
+        subject=known.subject,
+    )
+    await audit.record(connection, DAEMON, Deed(action="person.add", target=name, after={"role": known.role}))
+    return number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,16 @@ from syncd.domain.events import DatabaseFailed
 from syncd.domain.retry import DATABASE
 from syncd.errors import Transient
 from syncd.pipeline.member import Member, Tools
-from syncd.store import batches
+from syncd.store import batches, throttles
 
 _TRIES: Final = 12
 """About half a minute: a lease is often lost because the database was."""
 
 
 async def confess(member: Member, tools: Tools) -> None:
-    """Promises a re-assertion of everything that was in flight. It writes no state, so it needs no lease."""
+    """Promises a re-assertion of everything that was in flight, and tells of pauses it alone knows. It writes no state of
+    the member's, so it needs no lease.
+    """
     sent = {
         lane.segment.id: {
             trace(batch.journey.elements[index])
@@ -35,6 +37,8 @@ async def confess(member: Member, tools: Tools) -> None:
     }
 
     async def work(connection: AsyncConnection) -> None:
+        for wait in member.unwritten.values():
+            await throttles.remember(connection, wait)
         for segment, traces in sent.items():
             if traces:
                 await batches.promise_reassertion(connection, segment, traces, 2 * tools.request_timeout)

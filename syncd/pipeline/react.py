@@ -111,24 +111,28 @@ def _left_before_the_pause(flight: Flight) -> bool:
 
 
 def pause(flight: Flight, throttled: Throttled) -> None:
-    """The resource pauses, at once. Requests that had left before the pause began are refused too and count no further.
-    The settlement of this answer writes it down.
+    """The resource pauses, at once. Requests that had left before the pause began are refused too: they make it longer, and
+    count no further. The settlement of this answer writes it down.
     """
     road, member, tools = flight.road, flight.member, flight.tools
-    if _left_before_the_pause(flight):
-        return
-    in_a_row = member.throttles_in_a_row.get(road.resource, 0) + 1
-    member.throttles_in_a_row[road.resource] = in_a_row
-    member.throttled_at[road.resource] = tools.monotonic()
+    counts = not _left_before_the_pause(flight)
+    in_a_row = member.throttles_in_a_row.get(road.resource, 0) + counts
     wait = throttle_wait(throttled.scope, in_a_row, throttled.retry_after, tools.dice)
     member.pacers[road.resource].shut(wait, probe=throttled.scope is not Scope.MINUTE)
-    tools.emit(
-        ResourceThrottled(
-            member=member.key, resource=road.resource, scope=throttled.scope.value, seconds=wait, words=throttled.words
-        )
-    )
     whom = "" if throttled.scope is Scope.APPLICATION_DAY else member.key
     member.unwritten[road.resource] = Wait(member.application, whom, road.resource, throttled.scope, in_a_row, wait)
+    if counts:
+        member.throttles_in_a_row[road.resource] = in_a_row
+        member.throttled_at[road.resource] = tools.monotonic()
+        tools.emit(
+            ResourceThrottled(
+                member=member.key,
+                resource=road.resource,
+                scope=throttled.scope.value,
+                seconds=wait,
+                words=throttled.words,
+            )
+        )
 
 
 async def without_token(member: Member, tools: Tools, verdict: Verdict) -> None:

@@ -7,11 +7,23 @@ with its original rank: a newer change that was applied meanwhile wins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import LOWEST, BatchId, BatchKind, Draft, Element, Entry, Flag, RowFate, deciding, keeps_fields
+from syncd.domain.batch import (
+    LOWEST,
+    BatchId,
+    BatchKind,
+    Draft,
+    Element,
+    Entry,
+    Flag,
+    RowFate,
+    Trace,
+    deciding,
+    keeps_fields,
+)
 from syncd.domain.collapse import arranged
 from syncd.domain.events import Reasserted
 from syncd.domain.settlement import Journey
@@ -45,12 +57,13 @@ async def reassert(lane: Lane, member: Member, tools: Tools) -> bool:
             due = await letters.due(connection, lane.segment.id)
             if due is None:
                 return None
-            under_way = {trace for trace in due.traces if lane.latest(trace[0]) is not None}
+            under_way = {trace for trace in due.traces if _is_under_way(trace, lane)}
             if under_way:
                 wait = 2 * tools.request_timeout
                 await batches.promise_reassertion(connection, lane.segment.id, under_way, wait)
             traces = due.traces - under_way
-            entries = await ledger.entries(connection, lane.segment.id, {identity for identity, _ in traces})
+            named = {key for trace in traces for key in (trace.identity, *trace.others)}
+            entries = await ledger.entries(connection, lane.segment.id, named)
             await letters.done(connection, due)
             return await _write(connection, lane, BatchKind.REASSERT, arranged(_restated(traces, entries)))
 
@@ -62,32 +75,50 @@ async def reassert(lane: Lane, member: Member, tools: Tools) -> bool:
     return written is not None
 
 
-def _restated(traces: set[tuple[bytes, bytes]], entries: Mapping[bytes, Entry]) -> list[Element]:
-    """The last state of each identity; what may have been left with other fields is taken out before. Whom the ledger does
-    not know (refused at last, after an attempt whose end nobody knows) is not to be there: out, below every rank.
+def _is_under_way(trace: Trace, lane: Lane) -> bool:
+    return any(lane.latest(key) is not None for key in (trace.identity, *trace.others))
+
+
+def _restated(traces: Collection[Trace], entries: Mapping[bytes, Entry]) -> list[Element]:
+    """The last state of each identity; what may have been left beside it is taken out before. Whom the ledger does not
+    know (refused at last, after an attempt whose end nobody knows) is not to be there: out, below every rank.
     """
-    elements = []
-    for identity, fields in sorted(traces):
-        entry = entries.get(identity)
-        if entry is None and (fields or not keeps_fields(identity)):
-            parting = int(Flag.PARTING) if fields else 0  # one goes for each metadata, none with another
-            elements.append(Element(add=False, ids=(identity,), fields=fields, rank=LOWEST, row=0, flags=parting))
-        if entry is not None and fields and not (entry.present and entry.fields == fields):
-            left = Element(add=False, ids=entry.ids, fields=fields, rank=entry.rank - 1, row=0, flags=int(Flag.PARTING))
-            elements.append(left)
-    elements.extend(
-        Element(
-            add=entry.present,
-            ids=entry.ids,
-            fields=entry.fields,
-            rank=entry.rank,
-            row=0,
-            flags=int(Flag.ANONYMOUS if entry.anonymous else Flag.NONE),
-        )
-        for entry in entries.values()
-        if entry.fields or not keeps_fields(entry.ids[0])
-    )
-    return elements
+    departures = [element for trace in sorted(traces) for element in _departures(trace, entries)]
+    known = {trace.identity: entries[trace.identity] for trace in traces if trace.identity in entries}
+    return [
+        *departures,
+        *(_stated(entry) for entry in known.values() if entry.fields or not keeps_fields(entry.ids[0])),
+    ]
+
+
+def _departures(trace: Trace, entries: Mapping[bytes, Entry]) -> Iterator[Element]:
+    """What an attempt may have left that nobody holds: other fields, other ids, or an identity the ledger does not know."""
+    identity, fields = trace.identity, trace.fields
+    entry = entries.get(identity)
+    held = {*(entry.ids if entry is not None else ()), *(key for key in trace.others if _is_present(entries.get(key)))}
+    others = tuple(key for key in trace.others if key not in held)
+    if entry is None:
+        if fields or not keeps_fields(identity):
+            parting = Flag.PARTING if fields else Flag.NONE  # one goes for each metadata, none with another
+            yield _departure((identity, *others), fields, LOWEST, parting)
+    elif fields:
+        if not (entry.present and entry.fields == fields):
+            yield _departure(entry.ids, fields, entry.rank - 1, Flag.PARTING)
+    elif others:
+        yield _departure(others, b"", LOWEST, Flag.NONE)
+
+
+def _is_present(entry: Entry | None) -> bool:
+    return entry is not None and entry.present
+
+
+def _departure(ids: tuple[bytes, ...], fields: bytes, rank: int, flag: Flag) -> Element:
+    return Element(add=False, ids=ids, fields=fields, rank=rank, row=0, flags=int(flag))
+
+
+def _stated(entry: Entry) -> Element:
+    flags = Flag.ANONYMOUS if entry.anonymous else Flag.NONE
+    return Element(add=entry.present, ids=entry.ids, fields=entry.fields, rank=entry.rank, row=0, flags=int(flags))
 
 
 async def retry(lane: Lane, member: Member, tools: Tools) -> bool:

@@ -7,9 +7,7 @@ from typing import Annotated, Literal, NoReturn, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -19,27 +17,20 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from syncd.settings import checks
+from syncd.settings.kinds import OptionalText, PlainUrl, Port, Text
+from syncd.settings.section import Section
+from syncd.settings.web import Http, Oidc
 
 MemberKey = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 SegmentKey = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Account = Annotated[str, Field(pattern=r"^urn:li:sponsoredAccount:[0-9]+$")]
-Text = Annotated[str, Field(min_length=1)]
-OptionalText = Annotated[Text | None, BeforeValidator(checks.nothing_if_empty)]
-Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PerMinute = Annotated[int, Field(ge=10)]
 ReadableFile = Annotated[Path, AfterValidator(checks.readable_file)]
 OptionalFile = Annotated[ReadableFile | None, BeforeValidator(checks.nothing_if_empty)]
-PlainUrl = Annotated[str, AfterValidator(checks.plain_url)]
 HostName = Annotated[str, AfterValidator(checks.host_name)]
 Cron = Annotated[str, BeforeValidator(checks.nothing_if_empty), AfterValidator(checks.cron)]
 FernetKey = Annotated[SecretStr, AfterValidator(checks.fernet_key)]
-
-
-class Section(BaseModel):
-    """A group of settings. Defaults are validated too, for they must agree with what was set beside them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
 
 
 class Linkedin(Section):
@@ -109,23 +100,6 @@ class Linkedin(Section):
         if checks.is_loopback(base.hostname or ""):
             return checks.endpoint(parts) == checks.endpoint(base)
         return checks.is_public_https(parts, self.allowed_hosts)
-
-
-class Http(Section):
-    host: Text = Field(default="127.0.0.1", description="Address the API, the console and the probes listen on.")
-    port: Port = Field(default=8080, description="Its port; 0 takes a free one.")
-    public_url: Annotated[PlainUrl | None, BeforeValidator(checks.nothing_if_empty)] = Field(
-        default=None,
-        description="The URL people open the console at, when a proxy or an ingress stands before it.",
-    )
-    first_admin_password: Annotated[
-        Annotated[SecretStr, AfterValidator(checks.password)] | None,
-        BeforeValidator(checks.nothing_if_empty),
-    ] = Field(
-        default=None,
-        description="Password of the account `admin`, which is made at start where nobody can sign in yet; 12 characters "
-        "or more. Later changes of it do nothing: `syncd users` does.",
-    )
 
 
 class Metrics(Section):
@@ -329,6 +303,7 @@ class Settings(BaseSettings):
     )
     linkedin: Linkedin = Linkedin()
     http: Http = Http()
+    oidc: Oidc = Oidc()
     metrics: Metrics = Metrics()
     limits: Limits = Limits()
     leases: Leases = Leases()
@@ -353,6 +328,14 @@ class Settings(BaseSettings):
         if http is not None and metrics.port and (metrics.host, metrics.port) == (http.host, http.port):
             raise ValueError("port must differ from http.port")
         return metrics
+
+    @field_validator("oidc")
+    @classmethod
+    def _comes_back(cls, oidc: Oidc, info: ValidationInfo) -> Oidc:
+        http = info.data.get("http")
+        if oidc.issuer is not None and http is not None and http.public_url is None:
+            raise ValueError("needs http.public_url (SYNCD_HTTP__PUBLIC_URL), where the provider sends people back to")
+        return oidc
 
     @field_validator("members")
     @classmethod

@@ -16,6 +16,7 @@ from syncd.domain.batch import (
     Draft,
     Element,
     RowFate,
+    Trace,
     pack,
     pack_element,
     pack_rows,
@@ -219,7 +220,7 @@ async def buried(connection: AsyncConnection, rows: Collection[int]) -> set[int]
 
 
 async def promise_reassertion(
-    connection: AsyncConnection, segment_id: int, traces: Collection[tuple[bytes, bytes]], wait: float
+    connection: AsyncConnection, segment_id: int, traces: Collection[Trace], wait: float
 ) -> None:
     """Remembers identities whose last state goes out once more, `wait` seconds from now."""
     statement = insert(reassertions).values(segment_id=segment_id, due_at=later(wait), identities=pack_traces(traces))

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import MOST_ELEMENTS, Element, unpack_element, unpack_traces
+from syncd.domain.batch import MOST_ELEMENTS, Element, Trace, unpack_element, unpack_traces
 from syncd.store.tables import batches, dead_letters, now, reassertions
 
 
@@ -19,7 +19,7 @@ class Due:
     """Identities whose last state goes out once more, and the promises that said so."""
 
     promises: tuple[int, ...]
-    traces: set[tuple[bytes, bytes]]
+    traces: set[Trace]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ async def due(connection: AsyncConnection, segment_id: int) -> Due | None:
         .limit(16)
     )
     promises: list[int] = []
-    traces: set[tuple[bytes, bytes]] = set()
+    traces: set[Trace] = set()
     for number, packed in await connection.execute(statement):
         more = unpack_traces(packed)
         if promises and len(traces) + len(more) > MOST_ELEMENTS:

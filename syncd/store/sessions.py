@@ -47,6 +47,7 @@ idempotency_keys = Table(
     Column("answer", LargeBinary),
     at("claimed_until"),
     at("ends_at"),
+    Index("idempotency_keys_ends", "ends_at"),
 )
 """`asked` is the digest of the request; `status` and `answer` are null while it is under way."""
 
@@ -101,9 +102,8 @@ async def claim(connection: AsyncConnection, caller: str, key: str, asked: bytes
     """None where the key is ours to answer now; else what is known of the request that came with it."""
     k = idempotency_keys.c
     mine = (k.caller == caller) & (k.key == key)
-    await connection.execute(
-        delete(idempotency_keys).where(mine, or_(k.ends_at < now(), k.status.is_(None) & (k.claimed_until < now())))
-    )
+    dead = mine & k.status.is_(None) & (k.claimed_until < now())
+    await connection.execute(delete(idempotency_keys).where(or_(k.ends_at < now(), dead)))
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     made = dialect.insert(idempotency_keys).values(
         caller=caller, key=key, asked=asked, claimed_until=later(UNDER_WAY), ends_at=later(KEPT)

@@ -52,8 +52,8 @@ def _no_invention(evidence: Evidence, meanings: Mapping[int, Meaning | None]) ->
     for row in evidence.history:
         meant = meanings.get(row.id)
         if meant is not None and meant.identity:
-            for add in {False, row.action == "ADD"}:
-                place = (row.segment, meant.identity, add)
+            named = {(row.segment, key, False) for key in (meant.identity, *meant.keys)}
+            for place in {*named, (row.segment, meant.identity, row.action == "ADD")}:
                 first[place] = min(first.get(place, row.committed), row.committed)
     for sent in evidence.sent:
         for action, keys in sent.elements:
@@ -141,13 +141,22 @@ def _order(evidence: Evidence, meanings: Mapping[int, Meaning | None]) -> Iterat
             if took and sent.segment in plain:
                 applied[sent.segment, keys[0]] += [(moment, action) for moment in sent.applied]
     for place, happened in applied.items():
-        history, at = wanted[place], 0
-        for moment, action in sorted(happened):
-            while at < len(history) and history[at] != action:
-                at += 1
-            if at == len(history):
-                yield f"S4 {place} was applied out of order at {moment:.3f}: {[a for _, a in sorted(happened)]}"
-                break
+        if place not in wanted and all(action == "REMOVE" for _, action in happened):
+            continue  # another id of somebody, taken out on its own: V1 says whether it had to
+        moment = _turned_back(wanted[place], sorted(happened))
+        if moment is not None:
+            yield f"S4 {place} was applied out of order at {moment:.3f}: {[a for _, a in sorted(happened)]}"
+
+
+def _turned_back(history: list[str], happened: list[tuple[float, str]]) -> float | None:
+    """When it first went back."""
+    at = 0
+    for moment, action in happened:
+        while at < len(history) and history[at] != action:
+            at += 1
+        if at == len(history):
+            return moment
+    return None
 
 
 def _form(evidence: Evidence) -> Iterator[str]:

@@ -26,6 +26,7 @@ from syncd.domain.events import Event
 from syncd.linkedin.auth import TokenSource
 from syncd.linkedin.pacing import Pacer
 from syncd.observe.metrics import Metrics
+from syncd.observe.usage import Usage
 from syncd.operations import voices
 from syncd.pipeline import intake
 from syncd.pipeline import run as pipeline_run
@@ -59,7 +60,7 @@ class _Named(Daemon):
     """A daemon whose replica has the name of its process."""
 
     def __init__(self, settings: Settings, emit: Callable[[Event], None], name: str) -> None:
-        super().__init__(settings, cast(Metrics, _NoMetrics()), emit)
+        super().__init__(settings, cast(Metrics, _NoMetrics()), emit, Usage())
         self._name = name
 
     def _ownership(self) -> Ownership:

@@ -30,7 +30,7 @@ from tests.simulation.sqlite import Disk
 from tests.simulation.weather import Weather
 
 _KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-_QUIET_WITHIN = 2_500.0
+_QUIET_WITHIN = 6_000.0
 
 
 @dataclass(slots=True)

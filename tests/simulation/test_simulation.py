@@ -47,6 +47,18 @@ def test_every_invariant_holds_for_the_first_seeds_and_they_replay() -> None:
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 
+BROKEN_ONCE = (5110, 6192, 6300, 6382, 6393, 6421)
+"""Seeds that found something: who is refused after an answer that said nothing, pauses that were forgotten or too short, and
+ids beside the first.
+"""
+
+
+@pytest.mark.parametrize("seed", BROKEN_ONCE)
+def test_what_a_seed_once_found_stays_mended(seed: int) -> None:
+    done = simulate("--seeds", "1", "--first", str(seed), "--jobs", "1")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", sorted(MUTANTS))
 def test_a_broken_syncd_is_caught(mutant: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from syncd.domain.batch import (
     Entry,
     Flag,
     RowFate,
+    Trace,
     keeps_fields,
     pack,
     pack_element,
@@ -56,8 +58,12 @@ def test_five_thousand_neighbours_take_two_bytes_each_at_most() -> None:
 
 @given(st.sets(st.binary(min_size=1, max_size=40)))
 def test_keys_come_back(keys: set[bytes]) -> None:
-    traces = {(key, b"") for key in keys}
+    traces = {Trace(key, b"fields", (key,)) for key in keys}
     assert set(unpack_traces(pack_traces(traces))) == traces
+
+
+def test_traces_that_an_older_syncd_wrote_are_read() -> None:
+    assert unpack_traces(msgspec.msgpack.encode([(b"key", b"fields")])) == [Trace(b"key", b"fields")]
 
 
 def test_the_ledger_keeps_nothing_of_a_user_with_one_id_but_the_other_ids_and_the_fields_of_a_company() -> None:

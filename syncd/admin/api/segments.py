@@ -84,7 +84,7 @@ async def _show(call: Call) -> SegmentDetails:
 async def _create(call: Call) -> SegmentDetails:
     wanted: NewSegment = call.body
     if not call.caller.sees(wanted.account):
-        raise Denied("that ad account is none of yours")
+        raise Denied("you may not use that ad account")
     declared = Declared(
         key=wanted.key, name=wanted.name, kind=wanted.kind, account=wanted.account, member=wanted.member
     )

@@ -10,12 +10,26 @@ from aiohttp import web
 from syncd.admin import cookies
 from syncd.admin.routes import Call, Reach, Route
 from syncd.domain.access import Person, Role
+from syncd.errors import Denied
 from syncd.operations import access
 
 
 class SignIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     password: str
+
+    def __repr__(self) -> str:
+        return "SignIn(…)"
+
+
+class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`password` is the one they have."""
+
+    password: str
+    new: str
+
+    def __repr__(self) -> str:
+        return "NewPassword(…)"
 
 
 class Me(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +52,17 @@ def _me(person: Person, session: access.Session | None) -> Me:
 
 async def _sign_in(call: Call) -> web.Response:
     wanted: SignIn = call.body
-    begun = await cookies.sign_in(call, wanted.name, wanted.password)
+    return _welcome(call, await cookies.sign_in(call, wanted.name, wanted.password))
+
+
+async def _change(call: Call) -> web.Response:
+    wanted: NewPassword = call.body
+    if call.session is None:
+        raise Denied("a token has no password: this is for people who are signed in")
+    return _welcome(call, await cookies.change_password(call, wanted.password, wanted.new))
+
+
+def _welcome(call: Call, begun: access.Session) -> web.Response:
     response = web.Response(body=msgspec.json.encode(_me(begun.person, begun)), content_type="application/json")
     cookies.give(response, call.desk, begun)
     return response
@@ -67,6 +91,18 @@ ROUTES: Final = (
         role=None,
         reach=Reach.NOWHERE,
         body=SignIn,
+        answer=Me,
+        most_bytes=10_000,
+    ),
+    Route(
+        method="POST",
+        path=_PATH + "/password",
+        handler=_change,
+        summary="Change your password; your other sessions end",
+        subject="session",
+        role=Role.VIEWER,
+        reach=Reach.NOWHERE,
+        body=NewPassword,
         answer=Me,
         most_bytes=10_000,
     ),

@@ -1,0 +1,164 @@
+"""What the API does at LinkedIn, against our own LinkedIn: rename, adopt, plan, save templates, sign a member in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from sqlalchemy import update
+
+from syncd.domain.access import Role
+from syncd.settings import Linkedin as LinkedinSettings
+from syncd.settings import Member, Settings
+from syncd.store.engine import Database
+from syncd.store.tables import segments
+from tests.component.admin.conftest import made
+from tests.component.admin.furnished import furnish
+from tests.component.admin.house import OURS, THEIRS, House, opened
+from tests.component.cli.linkedin import Linkedin, running
+from tests.component.sandbox.driver import user
+
+BACK = "https://example.com/back"
+US = {"locations": ["urn:li:geo:103644278"]}
+
+
+@pytest.fixture
+def linkedin() -> Iterator[Linkedin]:
+    with running() as begun:
+        yield begun
+
+
+@pytest.fixture
+def settings(store_url: str, tmp_path: Path, linkedin: Linkedin) -> Settings:
+    (tmp_path / "secret").write_text("demo-secret")
+    (tmp_path / "token").write_text("sandbox-token")
+    member = Member(
+        key="demo",
+        client_id="demo-app",
+        client_secret_file=tmp_path / "secret",
+        access_token_file=tmp_path / "token",
+    )
+    return made(
+        store_url,
+        tmp_path,
+        linkedin=LinkedinSettings(
+            source_platform="FAKE", base_url=f"{linkedin.origin}/rest", oauth_url=f"{linkedin.origin}/oauth/v2"
+        ),
+        members=(member,),
+        secret_keys=(SecretStr(Fernet.generate_key().decode()),),
+    )
+
+
+@pytest.fixture
+async def at_linkedin(database: Database, settings: Settings, linkedin: Linkedin) -> AsyncIterator[House]:
+    """Our segment is there, with 3,000 people in its audience."""
+    await furnish(database)
+    facet = linkedin.do(linkedin.sandbox.synced([user(str(number)) for number in range(3_000)]))
+    (audience,) = facet["audienceMatchingSegments"]
+    (dmp_id,) = [one.id for one in linkedin.sandbox.world.segments]
+    async with database.begin() as connection:
+        ours = update(segments).where(segments.c.key == "ours")
+        await connection.execute(ours.values(dmp_id=dmp_id, ad_segment=audience, status="READY", audience_size=3_000))
+    async with opened(database, settings) as house:
+        yield house
+
+
+async def audited(house: House) -> dict[str, Any]:
+    """The newest row."""
+    row: dict[str, Any] = (await (await house.program()).get("/api/v1/audit?limit=2"))["items"][1]
+    return row
+
+
+async def test_a_renamed_segment_is_renamed_at_linkedin_too(at_linkedin: House, linkedin: Linkedin) -> None:
+    program = await at_linkedin.program(Role.OPERATOR)
+    told = await program.send("PATCH", "/api/v1/segments/ours", {"name": "Another", "reason": "TICKET-2"})
+    assert told["segment"]["name"] == "Another"
+    assert [one.name for one in linkedin.sandbox.world.segments] == ["Another"]
+    row = await audited(at_linkedin)
+    assert (row["action"], row["before"], row["after"]) == (
+        "segment.rename",
+        {"name": "The ours"},
+        {"name": "Another"},
+    )
+
+
+async def test_a_segment_that_linkedin_does_not_know_yet_is_not_renamed(at_linkedin: House) -> None:
+    program = await at_linkedin.program(Role.OPERATOR)
+    await program.send("PATCH", "/api/v1/segments/theirs", {"name": "Another"}, 409)
+    assert (await program.get("/api/v1/segments/theirs"))["segment"]["name"] == "The theirs"
+
+
+async def test_a_segment_found_at_linkedin_is_adopted(at_linkedin: House) -> None:
+    async with at_linkedin.database.begin() as connection:
+        await connection.execute(update(segments).where(segments.c.key == "theirs").values(parked="foreign"))
+    program = await at_linkedin.program(Role.OPERATOR)
+    told = await program.send("POST", "/api/v1/segments/theirs/adopt", {})
+    assert told["segment"]["order"] == "adopt"
+    assert (await audited(at_linkedin))["action"] == "segment.adopt"
+    await program.send("POST", "/api/v1/segments/ours/adopt", {}, 409)
+
+
+async def test_insights_and_forecasts_come_with_their_notices(at_linkedin: House) -> None:
+    program = await at_linkedin.program(Role.VIEWER)
+    told = await program.send("POST", "/api/v1/segments/ours/insights", {"groupings": ["seniorities"]})
+    assert told["breakdowns"][0]["total"] > 0
+    assert told["notices"]
+    asked = {"objective": "VIDEO_VIEW", "include": US, "budget": 500}
+    told = await program.send("POST", "/api/v1/segments/ours/forecast", asked)
+    assert told["forecast"]["reach"]["spots"]
+    await program.send("POST", "/api/v1/segments/ours/forecast", {**asked, "include": {"nonsense": ["x"]}}, 422)
+
+
+async def test_facets_and_entities_are_found(at_linkedin: House) -> None:
+    program = await at_linkedin.program(Role.VIEWER)
+    assert (await program.get("/api/v1/facets"))["facets"]
+    assert (await program.get("/api/v1/entities?text=germany&limit=3"))["entities"]
+    await program.send("GET", "/api/v1/entities", status=422)
+
+
+async def test_a_template_is_saved_changed_and_deleted(at_linkedin: House) -> None:
+    program = await at_linkedin.program(Role.ADMIN)
+    saved = await program.send("POST", "/api/v1/templates", {"name": "T", "account": OURS, "include": US}, 201)
+    path = f"/api/v1/templates/{saved['id']}"
+    await program.send("PATCH", path, {"name": "U", "segment": "ours"})
+    (shown,) = (await program.get(path))["templates"]
+    assert (shown["name"], shown["account"]) == ("U", OURS)
+    assert [one["id"] for one in (await program.get(f"/api/v1/templates?account={OURS}"))["templates"]] == [saved["id"]]
+    limited = await at_linkedin.program(Role.ADMIN, THEIRS)
+    for method, body in (("GET", None), ("PATCH", {"name": "V"}), ("DELETE", None)):
+        await limited.send(method, path, body, 404)
+    await limited.send("POST", "/api/v1/templates", {"name": "T", "segment": "ours"}, 404)
+    gone = await program.send("DELETE", path)
+    assert gone["gone"] == [saved["id"]]
+    rows = (await program.get("/api/v1/audit"))["items"]
+    assert [one["action"] for one in rows if one["action"].startswith("template")] == [
+        "template.delete",
+        "template.update",
+        "template.create",
+    ]
+
+
+async def test_a_member_is_signed_in_by_its_consent(at_linkedin: House, linkedin: Linkedin) -> None:
+    program = await at_linkedin.program(Role.ADMIN)
+    begun = await program.send("POST", "/api/v1/members/demo/sign-in", {"redirect_uri": BACK})
+
+    async def consent() -> str:
+        path = begun["url"].removeprefix(linkedin.origin)
+        return str((await linkedin.sandbox.client.get(path, allow_redirects=False)).headers["Location"])
+
+    address = linkedin.do(consent())
+    finish = "/api/v1/members/demo/sign-in/finish"
+    other = await at_linkedin.program(Role.ADMIN)
+    await other.send("POST", finish, {"ticket": begun["ticket"], "address": address}, 422)
+    await program.send("POST", finish, {"ticket": begun["ticket"].swapcase(), "address": address}, 422)
+    await program.send("POST", finish, {"ticket": begun["ticket"], "address": f"{BACK}?code=x&state=forged"}, 422)
+    told = await program.send("POST", finish, {"ticket": begun["ticket"], "address": address})
+    assert told["consent_ends"] is not None
+    (member,) = (await program.get("/api/v1/members"))["items"]
+    assert member["member"]["refresh_token_ends"] is not None
+    row = await audited(at_linkedin)
+    assert (row["action"], row["target"], list(row["after"])) == ("member.sign-in", "demo", ["consent_ends"])

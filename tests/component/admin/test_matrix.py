@@ -1,0 +1,226 @@
+"""Who may do what: every declared route, asked by nobody, by each role, and by an admin of other ad accounts only.
+
+The table below is written by hand. A new route fails here until somebody has decided who may use it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import pytest
+
+from syncd.admin.app import ROUTES
+from syncd.admin.routes import JSON, Face, Reach, Route
+from syncd.domain.access import Role
+from syncd.store.engine import Database
+from tests.component.admin.house import OURS, THEIRS, House, Visitor
+
+OPEN, NO, YES = "open", "no", "yes"
+ABSENT, LIMITED = "does not exist", "sees only theirs"
+
+# route: nobody, viewer, operator, admin, admin of other accounts
+VIEWERS = (NO, YES, YES, YES)
+OPERATORS = (NO, NO, YES, YES)
+ADMINS = (NO, NO, NO, YES)
+EXPECTED: Final[dict[str, tuple[str, ...]]] = {
+    "POST /api/v1/session": (OPEN, OPEN, OPEN, OPEN, OPEN),
+    "POST /api/v1/session/password": (NO, NO, NO, NO, NO),  # these come with tokens, which have no password
+    "GET /api/v1/session": (*VIEWERS, YES),
+    "DELETE /api/v1/session": (*VIEWERS, YES),
+    "GET /api/v1/openapi.json": (*VIEWERS, YES),
+    "GET /api/v1/segments": (*VIEWERS, LIMITED),
+    "POST /api/v1/segments": (*OPERATORS, NO),
+    "GET /api/v1/segments/{segment}": (*VIEWERS, ABSENT),
+    "PATCH /api/v1/segments/{segment}": (*OPERATORS, ABSENT),
+    "DELETE /api/v1/segments/{segment}": (*ADMINS, ABSENT),
+    "POST /api/v1/segments/{segment}/pause": (*OPERATORS, ABSENT),
+    "POST /api/v1/segments/{segment}/resume": (*OPERATORS, ABSENT),
+    "POST /api/v1/segments/{segment}/adopt": (*OPERATORS, ABSENT),
+    "POST /api/v1/segments/{segment}/recreate": (*ADMINS, ABSENT),
+    "GET /api/v1/segments/{segment}/statuses": (*VIEWERS, ABSENT),
+    "GET /api/v1/segments/{segment}/counts": (*VIEWERS, ABSENT),
+    "POST /api/v1/segments/{segment}/insights": (*VIEWERS, ABSENT),
+    "POST /api/v1/segments/{segment}/forecast": (*VIEWERS, ABSENT),
+    "POST /api/v1/changes": (*OPERATORS, LIMITED),
+    "GET /api/v1/changes/{number}": (*VIEWERS, ABSENT),
+    "GET /api/v1/batches": (*VIEWERS, LIMITED),
+    "GET /api/v1/batches/{number}": (*VIEWERS, ABSENT),
+    "GET /api/v1/dead-letters": (*VIEWERS, LIMITED),
+    "GET /api/v1/dead-letters/counts": (*VIEWERS, LIMITED),
+    "GET /api/v1/dead-letters/export": (*VIEWERS, LIMITED),
+    "POST /api/v1/dead-letters/retry": (*OPERATORS, LIMITED),
+    "POST /api/v1/dead-letters/drop": (*OPERATORS, LIMITED),
+    "GET /api/v1/members": (*VIEWERS, LIMITED),
+    "POST /api/v1/members/{member}/pause": (*OPERATORS, NO),
+    "POST /api/v1/members/{member}/resume": (*OPERATORS, NO),
+    "POST /api/v1/members/{member}/sign-in": (*ADMINS, NO),
+    "POST /api/v1/members/{member}/sign-in/finish": (*ADMINS, NO),
+    "GET /api/v1/facets": (*VIEWERS, YES),
+    "GET /api/v1/entities": (*VIEWERS, YES),
+    "GET /api/v1/templates": (*VIEWERS, ABSENT),
+    "POST /api/v1/templates": (*OPERATORS, ABSENT),
+    "GET /api/v1/templates/{template}": (*VIEWERS, LIMITED),
+    "PATCH /api/v1/templates/{template}": (*OPERATORS, LIMITED),
+    "DELETE /api/v1/templates/{template}": (*ADMINS, LIMITED),
+    "GET /api/v1/audit": (*OPERATORS, LIMITED),
+    "GET /api/v1/people": (*ADMINS, NO),
+    "POST /api/v1/people": (*ADMINS, NO),
+    "PATCH /api/v1/people/{name}": (*ADMINS, NO),
+    "DELETE /api/v1/people/{name}": (*ADMINS, NO),
+    "GET /api/v1/tokens": (*ADMINS, NO),
+    "POST /api/v1/tokens": (*ADMINS, NO),
+    "DELETE /api/v1/tokens/{number}": (*ADMINS, NO),
+}  # fmt: skip
+
+_FORECAST = {"objective": "BRAND_AWARENESS"}
+_WHICH = {"segment": "ours"}
+BODIES: Final[dict[str, Any]] = {
+    "POST /api/v1/session": {"name": "nobody", "password": "nothing at all"},
+    "POST /api/v1/session/password": {"password": "nothing at all", "new": "nothing at all"},
+    "POST /api/v1/segments": {"key": "new", "name": "New", "kind": "user", "account": OURS, "member": "demo"},
+    "PATCH /api/v1/segments/{segment}": {"name": "Other"},
+    "POST /api/v1/segments/{segment}/recreate": {"confirm": "ours"},
+    "POST /api/v1/segments/{segment}/insights": {"groupings": ["seniorities"]},
+    "POST /api/v1/segments/{segment}/forecast": _FORECAST,
+    "POST /api/v1/changes": {"changes": [{"segment": "ours", "action": "ADD", "payload": {"email": "a@example.com"}}]},
+    "POST /api/v1/dead-letters/retry": {"ids": [1, 2]},
+    "POST /api/v1/dead-letters/drop": {"ids": [1, 2]},
+    "POST /api/v1/members/{member}/sign-in": {"redirect_uri": "https://example.com/back"},
+    "POST /api/v1/members/{member}/sign-in/finish": {"ticket": "none", "address": "none"},
+    "POST /api/v1/templates": {"name": "T", "account": OURS, "include": {"locations": ["urn:li:geo:1"]}},
+    "PATCH /api/v1/templates/{template}": {"name": "T"},
+    "POST /api/v1/people": {"name": "eve", "role": "viewer", "password": "a long password"},
+    "PATCH /api/v1/people/{name}": {"role": "viewer"},
+    "POST /api/v1/tokens": {"name": "crm", "role": "viewer"},
+}
+QUERIES: Final = {
+    "DELETE /api/v1/segments/{segment}": "?confirm=ours",
+    "GET /api/v1/entities": "?text=germany",
+    "GET /api/v1/templates": f"?account={OURS}",
+}
+PARTS: Final = {"segment": "ours", "member": "demo", "number": "1", "template": "7", "name": "somebody"}
+NUMBERS: Final = {"GET /api/v1/changes/{number}": "10"}
+API: Final = [route for route in ROUTES if route.path.startswith("/api/")]
+
+
+def plain(route: Route) -> str:
+    """The route's name without what its parts look like."""
+    return re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", r"{\1}", route.name)
+
+
+def path_of(route: Route) -> str:
+    name = plain(route)
+    parts = PARTS | ({"number": NUMBERS[name]} if name in NUMBERS else {})
+    return name.partition(" ")[2].format(**parts) + QUERIES.get(name, "")
+
+
+async def asked(visitor: Visitor, route: Route) -> tuple[int, str]:
+    """Status and text of a request that is as good as can be."""
+    body: dict[str, Any] = {}
+    if route.body is not None and JSON in route.takes:
+        body = {"json": BODIES.get(plain(route), {})}
+    async with await visitor.ask(route.method, path_of(route), **body) as response:
+        return response.status, await response.text()
+
+
+def names_ours(text: str) -> bool:
+    return OURS in text or re.search(r"\bours\b", text) is not None
+
+
+def verdict(status: int) -> str:
+    return NO if status in (401, 403) else YES
+
+
+def test_somebody_has_decided_on_every_route() -> None:
+    assert sorted(EXPECTED) == sorted(plain(route) for route in API)
+
+
+def test_only_signing_in_is_open_to_everybody() -> None:
+    assert {plain(route) for route in ROUTES if route.role is None} == {
+        "POST /api/v1/session",
+        "GET /sign-in/oidc",
+        "GET /sign-in/oidc/back",
+    }
+
+
+def test_the_table_agrees_with_how_routes_find_their_ad_accounts() -> None:
+    by_segment = {plain(route) for route in API if route.reach is Reach.SEGMENT}
+    everywhere = {plain(route) for route in API if route.reach is Reach.EVERYWHERE}
+    assert {EXPECTED[name][4] for name in by_segment} == {ABSENT}
+    assert {EXPECTED[name][4] for name in everywhere} == {NO}
+    filtered = {plain(route) for route in API if route.reach is Reach.FILTERED}
+    assert not {name for name in filtered if EXPECTED[name][4] == YES}
+
+
+@pytest.mark.parametrize("role", [None, *Role], ids=["nobody", *Role])
+async def test_each_role_may_do_what_the_table_says_and_nothing_else(furnished: House, role: Role | None) -> None:
+    column = 0 if role is None else 1 + list(Role).index(role)
+    visitor = await furnished.visitor() if role is None else await furnished.program(role)
+    found = {}
+    for route in sorted(API, key=lambda one: one.method == "DELETE"):
+        status, text = await asked(visitor, route)
+        assert status < 500 or status == 503, (route.name, text)
+        found[plain(route)] = verdict(status)
+        if role is None:
+            assert not names_ours(text)
+    wanted = {name: row[column] for name, row in EXPECTED.items()}
+    # Signing in tells a stranger that the name is wrong, or that the request came from nowhere: both are refusals.
+    assert found | {"POST /api/v1/session": OPEN} == wanted
+
+
+async def test_whoever_is_limited_to_other_accounts_sees_and_does_nothing_of_ours(furnished: House) -> None:
+    visitor = await furnished.program(Role.ADMIN, THEIRS)
+    before = await everything(furnished.database)
+    for route in API:
+        name, (status, text) = plain(route), await asked(visitor, route)
+        match EXPECTED[name][4]:
+            case "no":
+                assert status == 403, (name, text)
+            case "does not exist":
+                assert status == 404, (name, text)
+            case "sees only theirs":
+                assert status < 500 or status == 503, (name, text)
+        if name != "GET /api/v1/openapi.json":
+            assert not names_ours(text), (name, text)
+    assert await everything(furnished.database) == before
+
+
+async def everything(database: Database) -> list[Any]:
+    """What an admin of all accounts would see change."""
+    from sqlalchemy import select  # noqa: PLC0415  # the only test that looks behind the application
+
+    from syncd.store.tables import dead_letters, outbox, segments  # noqa: PLC0415
+
+    async with database.read() as connection:
+        return [
+            [tuple(row) for row in await connection.execute(select(table.c.id, *columns).order_by(table.c.id))]
+            for table, columns in (
+                (segments, (segments.c.paused, segments.c.order_given, segments.c.name)),
+                (dead_letters, (dead_letters.c.retry,)),
+                (outbox, (outbox.c.segment_key,)),
+            )
+        ]
+
+
+async def test_whoever_is_limited_sees_what_is_theirs(furnished: House) -> None:
+    visitor = await furnished.program(Role.VIEWER, THEIRS)
+    listed = await visitor.get("/api/v1/segments")
+    assert [one["key"] for one in listed["items"]] == ["theirs"]
+    assert (await visitor.get("/api/v1/segments/theirs"))["segment"]["account"] == THEIRS
+    assert (await visitor.get("/api/v1/changes/20"))["segment"] == "theirs"
+    letters = await visitor.get("/api/v1/dead-letters")
+    assert {one["segment"] for one in letters["items"]} == {"theirs"}
+    batches = await visitor.get("/api/v1/batches")
+    assert [one["segment"] for one in batches["items"]] == ["theirs"]
+
+
+async def test_without_a_session_every_other_path_is_closed_or_missing(house: House) -> None:
+    visitor = await house.visitor()
+    reached = {route.path for route in ROUTES if route.role is None or route.face is Face.ASSET}
+    for path in ("/", "/api/v1", "/metrics", "/static/x", "/.env", "/api/v1/../v1/segments", "/api/v1/segments/"):
+        async with await visitor.ask("GET", path) as response:
+            assert response.status in (303, 401, 404), (path, response.status, reached)
+    for path in ("/healthz", "/readyz"):
+        async with await visitor.ask("GET", path) as response:
+            assert response.status in (200, 503)
