@@ -18,7 +18,7 @@ from syncd.settings import Settings
 from syncd.store.engine import Database
 
 _STREAMS: Final = 2
-"""Streams of changes read at a time, each of which is held in memory. Who comes later waits."""
+"""Streams read at a time, each of which may be held in memory. Who comes later waits."""
 
 
 def _reception() -> Reception:

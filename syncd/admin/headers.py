@@ -20,7 +20,7 @@ _ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_HSTS: Final = "max-age=31536000; includeSubDomains"
+_HSTS: Final = "max-age=31536000"
 
 
 def dressing(*, https: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

@@ -34,10 +34,6 @@ def key_of(request: web.Request) -> str | None:
 
 async def once(call: Call, route: Route, key: str, raw: bytes, answer: Answer) -> web.StreamResponse:
     """The answer to this request, or the one its key was answered with before."""
-    if call.stream is not None:
-        raise Refusal(
-            400, f"a stream takes no {HEADER}: it is applied wholly or not at all, and rows may be sent again"
-        )
     database, caller = call.desk.database, call.caller.id
     asked = sha256(b"\0".join((route.name.encode(), call.request.raw_path.encode(), raw))).digest()
     known = await database.transact(lambda connection: sessions.claim(connection, caller, key, asked))

@@ -6,6 +6,7 @@ Every route is served by this one function; a handler sees only what came throug
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -64,9 +65,21 @@ async def _let_in(
         stream=bodies.stream(request, route.most_streamed) if given in route.streamed else None,
         session=session,
     )
-    if route.starts_work and (key := repeats.key_of(request)) is not None:
-        return await repeats.once(call, route, key, raw, _answered)
-    return await _answered(call, route)
+    if call.stream is None:
+        return await _once(call, route, raw)
+    async with desk.streams:
+        return await _once(call, route, raw)
+
+
+async def _once(call: Call, route: Route, raw: bytes) -> web.StreamResponse:
+    """The answer, or the one that this request's key was answered with before."""
+    key = repeats.key_of(call.request) if route.starts_work else None
+    if key is None:
+        return await _answered(call, route)
+    if call.stream is not None:  # what a key stands for is the whole body
+        raw = b"".join([part async for part in call.stream])
+        call = replace(call, stream=bodies.again(raw))
+    return await repeats.once(call, route, key, raw, _answered)
 
 
 def _token(request: web.Request, raw: bytes, given: str | None) -> str | None:

@@ -25,7 +25,7 @@ from syncd.errors import BadConfiguration, Denied, Rejected, Transient
 from syncd.linkedin.guard import Guarded, is_loopback
 from syncd.operations.voices import Clock
 from syncd.settings import Settings
-from syncd.settings.models import Oidc
+from syncd.settings.web import Oidc
 
 BACK: Final = "/sign-in/oidc/back"
 PATIENCE: Final = 600
@@ -169,7 +169,8 @@ class Provider:
 
     def _known(self, claims: Mapping[str, Any]) -> Known:
         listed = claims.get(self._oidc.role_claim)
-        has = {listed} if isinstance(listed, str) else {one for one in listed or () if isinstance(one, str)}
+        given = listed if isinstance(listed, list) else [listed]
+        has = {one for one in given if isinstance(one, str)}
         wanted = (
             (self._oidc.admin, Role.ADMIN),
             (self._oidc.operator, Role.OPERATOR),

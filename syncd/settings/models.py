@@ -18,19 +18,17 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from syncd.settings import checks
 from syncd.settings.care import Alerts, Erasure, Retention
+from syncd.settings.kinds import OptionalText, PlainUrl, Port, Text
 from syncd.settings.section import Section
+from syncd.settings.web import Http, Oidc
 
 MemberKey = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 SegmentKey = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Account = Annotated[str, Field(pattern=r"^urn:li:sponsoredAccount:[0-9]+$")]
-Text = Annotated[str, Field(min_length=1)]
-OptionalText = Annotated[Text | None, BeforeValidator(checks.nothing_if_empty)]
-Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PerMinute = Annotated[int, Field(ge=10)]
 ReadableFile = Annotated[Path, AfterValidator(checks.readable_file)]
 OptionalFile = Annotated[ReadableFile | None, BeforeValidator(checks.nothing_if_empty)]
-PlainUrl = Annotated[str, AfterValidator(checks.plain_url)]
 HostName = Annotated[str, AfterValidator(checks.host_name)]
 Cron = Annotated[str, BeforeValidator(checks.nothing_if_empty), AfterValidator(checks.cron)]
 FernetKey = Annotated[SecretStr, AfterValidator(checks.fernet_key)]
@@ -103,51 +101,6 @@ class Linkedin(Section):
         if checks.is_loopback(base.hostname or ""):
             return checks.endpoint(parts) == checks.endpoint(base)
         return checks.is_public_https(parts, self.allowed_hosts)
-
-
-class Http(Section):
-    host: Text = Field(default="127.0.0.1", description="Address the API, the console and the probes listen on.")
-    port: Port = Field(default=8080, description="Its port; 0 takes a free one.")
-    public_url: Annotated[PlainUrl | None, BeforeValidator(checks.nothing_if_empty)] = Field(
-        default=None,
-        description="The URL people open the console at, when a proxy or an ingress stands before it.",
-    )
-    first_admin_password: Annotated[
-        Annotated[SecretStr, AfterValidator(checks.password)] | None,
-        BeforeValidator(checks.nothing_if_empty),
-    ] = Field(
-        default=None,
-        description="Password of the account `admin`, which is made at start where nobody can sign in yet; 12 characters "
-        "or more. Later changes of it do nothing: `syncd users` does.",
-    )
-
-
-class Oidc(Section):
-    """An identity provider for people; off without an issuer."""
-
-    issuer: Annotated[PlainUrl | None, BeforeValidator(checks.nothing_if_empty)] = Field(
-        default=None,
-        description="The provider's issuer, as its tokens name it; https, or http on a loopback address.",
-    )
-    client_id: OptionalText = Field(default=None, description="How the provider knows syncd.")
-    client_secret: Annotated[SecretStr | None, BeforeValidator(checks.nothing_if_empty)] = Field(
-        default=None, description="What proves to the provider that it is syncd."
-    )
-    role_claim: Text = Field(default="groups", description="The claim that lists what somebody is.")
-    viewer: OptionalText = Field(default="syncd-viewers", description="What in the claim makes a viewer.")
-    operator: OptionalText = Field(default="syncd-operators", description="What in the claim makes an operator.")
-    admin: OptionalText = Field(default="syncd-admins", description="What in the claim makes an admin.")
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if self.issuer is None:
-            return self
-        parts = checks.split_url(self.issuer)
-        if parts.scheme != "https" and not checks.is_loopback(parts.hostname or ""):
-            raise ValueError("issuer must be https")
-        if self.client_id is None or self.client_secret is None:
-            raise ValueError("needs client_id and client_secret, as it has an issuer")
-        return self
 
 
 class Metrics(Section):

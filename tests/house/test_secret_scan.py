@@ -28,6 +28,7 @@ OURS: Final = {
 _EXAMPLE: Final = "the login of an example URL"
 _HASH: Final = "hashes of made-up addresses, and of nothing"
 _CANARY: Final = "made up, to be searched for"
+_VISITORS: Final = "passwords of people who are made up, in databases that last for a test"
 PUBLIC: Final = {
     ("README.md", "Basic Auth Credentials"): _EXAMPLE,
     ("config/syncd.yaml", "Basic Auth Credentials"): _EXAMPLE,
@@ -45,6 +46,15 @@ PUBLIC: Final = {
     ("tests/unit/test_logs.py", "Secret Keyword"): _CANARY,
     ("tests/unit/test_settings.py", "Basic Auth Credentials"): _CANARY,
     ("tests/acceptance/test_secrecy.py", "Secret Keyword"): _CANARY,
+    ("tests/component/admin/house.py", "Secret Keyword"): _VISITORS,
+    ("tests/component/admin/test_audit.py", "Secret Keyword"): _VISITORS,
+    ("tests/component/admin/test_audit.py", "Hex High Entropy String"): "the digest of nothing",
+    ("tests/component/admin/test_doors.py", "Secret Keyword"): _VISITORS,
+    ("tests/component/admin/test_doors.py", "bearer token"): "one letter over and over",
+    ("tests/component/admin/test_matrix.py", "Secret Keyword"): _VISITORS,
+    ("tests/component/admin/test_oidc.py", "Secret Keyword"): _VISITORS,
+    ("tests/component/admin/test_session.py", "Secret Keyword"): _VISITORS,
+    ("tests/component/cli/test_users.py", "Secret Keyword"): _VISITORS,
     ("tests/faults/processes.py", "Fernet key"): "a word over and over, in base64",
     ("tests/simulation/run.py", "Fernet key"): "the ten digits over and over, in base64",
 }

@@ -43,8 +43,7 @@ async def _post(call: Call) -> Taken:
     if call.stream is None:
         many: Many = call.body
         return await _taken(call, [msgspec.json.encode(one) for one in many.changes], how)
-    async with call.desk.streams:
-        return await _taken(call, await _lines(call), how)
+    return await _taken(call, await _lines(call), how)
 
 
 async def _lines(call: Call) -> list[bytes]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from syncd.admin.api.wire import Account, Reason
-from syncd.admin.routes import Call, Reach, Route
+from syncd.admin.routes import Call, Handler, Reach, Route
 from syncd.domain.access import Role
 from syncd.operations import people
 from syncd.operations.passwords import LONGEST, SHORTEST
@@ -117,16 +117,16 @@ async def _revoke(call: Call) -> TokenReport:
     return await people.revoke(call.desk.database, call.number("number"), call.caller.by(why.reason))
 
 
-def _route(method: str, path: str, handler: object, summary: str, **more: object) -> Route:
+def _route(method: str, path: str, handler: Handler, summary: str, **more: Any) -> Route:
     return Route(
         method=method,
         path=f"/api/v1/{path}",
-        handler=handler,  # type: ignore[arg-type]  # as Route declares it
+        handler=handler,
         summary=summary,
         subject="access",
         role=Role.ADMIN,
         reach=Reach.EVERYWHERE,
-        **more,  # type: ignore[arg-type]  # likewise
+        **more,
     )
 
 

@@ -23,7 +23,7 @@ from syncd.operations.people import NewPerson, NewToken
 from syncd.settings import Settings
 from syncd.store.engine import Database
 
-PASSWORD = "correct horse battery"  # pragma: allowlist secret
+PASSWORD = "correct horse battery"
 OURS = "urn:li:sponsoredAccount:123456"
 THEIRS = "urn:li:sponsoredAccount:654321"
 

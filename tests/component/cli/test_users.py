@@ -6,7 +6,7 @@ import json
 
 from tests.component.cli.conftest import ACCOUNT, Cli
 
-PASSWORD = "a password of hers\n"  # pragma: allowlist secret
+PASSWORD = "a password of hers\n"
 
 
 def test_somebody_is_let_in_changed_and_let_out(cli: Cli) -> None:
