@@ -7,9 +7,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from syncd.settings import checks
+from syncd.settings.kinds import PlainUrl
 from syncd.settings.section import Section
 
-_PlainUrl = Annotated[str, AfterValidator(checks.plain_url)]
 _FernetKey = Annotated[SecretStr, AfterValidator(checks.fernet_key)]
 _Days = Annotated[int, Field(ge=1)]
 
@@ -44,7 +44,7 @@ class Retention(Section):
 class Alerts(Section):
     """Whom to tell when something wants a person."""
 
-    webhook_url: Annotated[_PlainUrl | None, BeforeValidator(checks.nothing_if_empty)] = Field(
+    webhook_url: Annotated[PlainUrl | None, BeforeValidator(checks.nothing_if_empty)] = Field(
         default=None,
         description="Where alerts are posted: https on a host of the open internet, or loopback where linkedin.base_url "
         "is one. Without it they are only logged.",

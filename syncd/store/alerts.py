@@ -18,9 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    false,
     insert,
-    or_,
     select,
     text,
     update,
@@ -98,25 +96,33 @@ async def compare(
     connection: AsyncConnection, scope: str, conditions: Collection[Condition], *, tell: bool
 ) -> list[Change]:
     """Raises what is new, and heals what is over, within a scope; `tell` says whether somebody listens."""
-    changes = [*await _healed(connection, scope, conditions)]
-    for condition in conditions:
-        changes += await _standing(connection, scope, condition)
+    a = alerts.c
+    rows = await connection.execute(
+        select(a.id, a.kind, a.about, a.level).where(a.scope == scope, a.healed_at.is_(None))
+    )
+    standing = {(row.kind, row.about): (row.id, row.level) for row in rows}
+    wanted = {(one.kind.value, one.about): one for one in conditions}
+    changes = await _healed(connection, [number for key, (number, _) in standing.items() if key not in wanted])
+    for key, condition in wanted.items():
+        if key not in standing or standing[key][1] < condition.level:
+            changes += await _raised(connection, scope, condition)
     told = [change for change in changes if not (change.event == HEALED and change.kind in GOOD_NEWS)]
     if tell and told:
-        rows = [{"alert_id": change.alert, "event": change.event} for change in told]
-        await connection.execute(insert(notifications).values(at=now(), due_at=now()), rows)
+        made = [{"alert_id": change.alert, "event": change.event} for change in told]
+        await connection.execute(insert(notifications).values(at=now(), due_at=now()), made)
     return told
 
 
-async def _healed(connection: AsyncConnection, scope: str, conditions: Collection[Condition]) -> list[Change]:
+async def _healed(connection: AsyncConnection, numbers: Sequence[int]) -> list[Change]:
+    if not numbers:
+        return []
     a = alerts.c
-    still = or_(false(), *(and_(a.kind == one.kind.value, a.about == one.about) for one in conditions))
-    over = update(alerts).where(a.scope == scope, a.healed_at.is_(None), ~still)
-    rows = await connection.execute(over.values(healed_at=now()).returning(a.id, a.kind, a.about, a.words))
+    over = update(alerts).where(a.id.in_(numbers), a.healed_at.is_(None)).values(healed_at=now())
+    rows = await connection.execute(over.returning(a.id, a.kind, a.about, a.words))
     return [Change(alert=row.id, event=HEALED, kind=row.kind, about=row.about, words=row.words) for row in rows]
 
 
-async def _standing(connection: AsyncConnection, scope: str, condition: Condition) -> list[Change]:
+async def _raised(connection: AsyncConnection, scope: str, condition: Condition) -> list[Change]:
     a = alerts.c
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {
@@ -197,12 +203,3 @@ async def failed(connection: AsyncConnection, number: int, words: str, wait: flo
     """It goes again after `wait` seconds."""
     values = {"failure": words[:200], "due_at": later(wait)}
     await connection.execute(update(notifications).where(notifications.c.id == number).values(values))
-
-
-async def standing(connection: AsyncConnection) -> list[tuple[str, str, str, float]]:
-    """Kind, what it is about, words and since when, of all that stands."""
-    a = alerts.c
-    rows = await connection.execute(
-        select(a.kind, a.about, a.words, epoch(a.since).label("since")).where(a.healed_at.is_(None)).order_by(a.id)
-    )
-    return [(row.kind, row.about, row.words, row.since) for row in rows]

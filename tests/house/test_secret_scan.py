@@ -37,6 +37,7 @@ PUBLIC: Final = {
     ("syncd/domain/user.py", "Hex High Entropy String"): _HASH,
     ("tests/unit/identity_vectors.py", "Hex High Entropy String"): _HASH,
     ("tests/component/store/test_contract.py", "Hex High Entropy String"): _HASH,
+    ("tests/component/privacy/test_erasure.py", "Hex High Entropy String"): _HASH,
     ("tests/component/linkedin/test_hostile.py", "Hex High Entropy String"): _CANARY,
     ("tests/component/linkedin/test_hostile.py", "Base64 High Entropy String"): _CANARY,
     ("tests/component/linkedin/test_hostile.py", "Secret Keyword"): _CANARY,

@@ -71,10 +71,21 @@ EXPECTED: Final[dict[str, tuple[str, ...]]] = {
     "GET /api/v1/tokens": (*ADMINS, NO),
     "POST /api/v1/tokens": (*ADMINS, NO),
     "DELETE /api/v1/tokens/{number}": (*ADMINS, NO),
+    "POST /api/v1/erasures": (*ADMINS, NO),
+    "GET /api/v1/erasures": (*ADMINS, NO),
+    "GET /api/v1/erasures/{number}": (*ADMINS, NO),
+    "GET /api/v1/erasures/{number}/evidence": (*ADMINS, NO),
+    "POST /api/v1/opt-outs": (*ADMINS, NO),
+    "GET /api/v1/opt-outs": (*ADMINS, NO),
+    "GET /api/v1/opt-outs/count": (*ADMINS, NO),
+    "POST /api/v1/opt-outs/check": (*ADMINS, NO),
+    "POST /api/v1/opt-outs/remove": (*ADMINS, NO),
+    "POST /api/v1/presence": (*OPERATORS, LIMITED),
 }  # fmt: skip
 
 _FORECAST = {"objective": "BRAND_AWARENESS"}
 _WHICH = {"segment": "ours"}
+_PERSON = {"person": "a@example.com"}
 BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/session": {"name": "nobody", "password": "nothing at all"},
     "POST /api/v1/session/password": {"password": "nothing at all", "new": "nothing at all"},
@@ -93,6 +104,11 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/people": {"name": "eve", "role": "viewer", "password": "a long password"},
     "PATCH /api/v1/people/{name}": {"role": "viewer"},
     "POST /api/v1/tokens": {"name": "crm", "role": "viewer"},
+    "POST /api/v1/erasures": {**_PERSON, "reason": "request 7", "confirm": "ERASE"},
+    "POST /api/v1/opt-outs": {"people": ["a@example.com"]},
+    "POST /api/v1/opt-outs/check": _PERSON,
+    "POST /api/v1/opt-outs/remove": _PERSON,
+    "POST /api/v1/presence": _PERSON,
 }
 QUERIES: Final = {
     "DELETE /api/v1/segments/{segment}": "?confirm=ours",

@@ -23,6 +23,7 @@ from syncd.settings import Alerts, Linkedin, Settings, load
 from syncd.store import alerts, segments
 from syncd.store.alerts import notifications
 from syncd.store.engine import Database
+from syncd.store.tables import later
 from syncd.store.tables import segments as segment_rows
 from tests.component.operations.conftest import made
 from tests.component.privacy.stage import Stage
@@ -72,7 +73,8 @@ async def test_what_wants_a_person_is_said_once_when_it_begins_and_once_when_it_
     async with stage.database.read() as connection:
         rows = (await connection.execute(select(notifications.c.event).order_by(notifications.c.id))).scalars()
         assert list(rows) == ["raised", "healed"]
-        assert await alerts.standing(connection) == []
+        standing = select(alerts.alerts.c.id).where(alerts.alerts.c.healed_at.is_(None))
+        assert (await connection.execute(standing)).first() is None
 
 
 async def test_whoever_waits_for_an_audience_hears_of_it_once(stage: Stage, alerter: Alerter) -> None:
@@ -209,7 +211,7 @@ async def test_what_is_not_taken_goes_again_later_and_no_redirect_is_followed(
         assert not await sender.send_due(session)
         assert [one.words for one in events if isinstance(one, WebhookFailed)] == [f"the webhook answered {status}"]
         async with database.begin() as connection:
-            await connection.execute(update(notifications).values(due_at=alerts.later(-1.0)))
+            await connection.execute(update(notifications).values(due_at=later(-1.0)))
         receiver.status = 200
         assert await sender.send_due(session)
         assert not await sender.send_due(session)

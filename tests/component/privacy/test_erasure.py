@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from sqlalchemy import LargeBinary, MetaData, Table, Text, cast, select, update
+from sqlalchemy import ColumnElement, LargeBinary, MetaData, Table, Text, cast, select, update
 from sqlalchemy.dialects.postgresql import BYTEA
 
 from syncd.domain.access import By, Door
@@ -56,7 +57,7 @@ def _tells(value: bytes) -> bool:
     return any(mark in value or mark in value.lower() for mark in MARKS)
 
 
-def _readable(table: Table, name: str) -> object:
+def _readable(table: Table, name: str) -> ColumnElement[Any]:
     column = table.c[name]
     return column if isinstance(column.type, LargeBinary | BYTEA) else cast(column, Text)
 
