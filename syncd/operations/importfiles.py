@@ -104,8 +104,9 @@ def open_records(file: IO[bytes], path: Path, form: Format) -> Opened:
 
 
 def text_of(file: IO[bytes], path: Path) -> io.TextIOWrapper:
-    """A file from its start, as UTF-8 with or without a mark at its beginning."""
-    file.seek(0)
+    """A file from its start, as UTF-8 with or without a mark at its beginning. A stream can be read once only."""
+    if file.seekable():
+        file.seek(0)
     if file.peek(2)[:2] in _ENCODED_OTHERWISE:  # type: ignore[attr-defined]  # it is a BufferedReader
         raise Rejected(f"{path}: is in UTF-16; save it as UTF-8")
     return io.TextIOWrapper(file, encoding="utf-8-sig", newline="")

@@ -6,6 +6,7 @@ sent. Everything here writes rows: the segment's owner plans and sends. Live cha
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,8 +28,6 @@ from syncd.store import resyncs as rows
 from syncd.store import segments
 from syncd.store.engine import Database
 from syncd.store.resyncs import Resync
-
-MOST_LISTED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,13 +156,19 @@ async def show(database: Database, settings: Settings, number: int) -> ResyncRep
 
 
 async def listed(
-    database: Database, settings: Settings, segment: str | None = None, most: int = 50, before: int | None = None
+    database: Database,
+    settings: Settings,
+    segment: str | None = None,
+    most: int = 50,
+    before: int | None = None,
+    *,
+    accounts: Collection[str] | None = None,
 ) -> list[ResyncReport]:
-    """The newest first; `before` is the last id of the page before."""
+    """The newest first, of these ad accounts only if any are named; `before` is the last id of the page before."""
     async with database.read() as connection:
         if segment is not None and await segments.find(connection, segment) is None:
             raise await unknown(connection, segment)
-        found = await rows.listed(connection, segment, min(most, MOST_LISTED), before)
+        found = await rows.listed(connection, segment, most, before, accounts)
         return [await _report(connection, settings, one) for one in found]
 
 

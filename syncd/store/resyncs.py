@@ -128,11 +128,19 @@ async def going(connection: AsyncConnection, segment_ids: Collection[int]) -> se
     return set((await connection.execute(wanted)).scalars())
 
 
-async def listed(connection: AsyncConnection, segment: str | None, most: int, before: int | None) -> list[Resync]:
+async def listed(
+    connection: AsyncConnection,
+    segment: str | None,
+    most: int,
+    before: int | None,
+    accounts: Collection[str] | None = None,
+) -> list[Resync]:
     """The newest first, of one segment or of all; `before` is the id that the page before ended with."""
     wanted = _SELECT.order_by(_r.id.desc()).limit(most)
     if segment is not None:
         wanted = wanted.where(segments.c.key == segment)
+    if accounts is not None:
+        wanted = wanted.where(segments.c.account.in_(accounts))
     if before is not None:
         wanted = wanted.where(_r.id < before)
     return [_resync(row) for row in await connection.execute(wanted)]

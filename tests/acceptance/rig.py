@@ -87,6 +87,7 @@ class Rig:
     members: Mapping[str, str] = field(default_factory=lambda: {"ads": TOKEN})
     sandbox_options: Sequence[str] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     processes: list[Process] = field(default_factory=list)
 
@@ -132,6 +133,7 @@ class Rig:
         members = [{"key": key, "access_token_file": str(self.directory / f"{key}.token")} for key in self.members]
         segments = [
             {"key": key, "name": key.title(), "kind": kind, "account": ACCOUNT, "member": member}
+            | ({"source": self.sources[key]} if key in self.sources else {})
             for key, kind, member in self.segments
         ]
         return {

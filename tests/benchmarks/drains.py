@@ -144,7 +144,7 @@ async def replay(directory: Path, size: Size) -> list[Figure]:
     async with ground(directory, _AT_THE_LIMIT) as place:
         await place.seed_ledger("people", size.backlog, "person")
         await place.rig.wait_until(place.rig.is_drained, "nothing is left", place.daemon)
-        await _command(place, "resync", "people", "--mode", "replay", "--reason", "benchmark")
+        await command(place, "resync", "people", "--mode", "replay", "--reason", "benchmark")
         drained = await place.drain(size.backlog)
         await truth.same_people(place, "people", people(size.backlog))
         await truth.within_limits(place)
@@ -170,7 +170,7 @@ async def _people(place: Ground, rows: int) -> Drained:
     return drained
 
 
-async def _command(place: Ground, *arguments: str) -> None:
+async def command(place: Ground, *arguments: str) -> None:
     program = ["-c", "from syncd.cli import main; main()", *arguments]
     child = await asyncio.create_subprocess_exec(
         sys.executable, *program, env=place.rig.environment(), stdout=asyncio.subprocess.DEVNULL

@@ -59,6 +59,8 @@ class World:
     latency: float = 0.0
     sqlite: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Queries of reconciles on the same server, by segment."""
 
 
 @dataclass(kw_only=True)
@@ -175,6 +177,7 @@ async def _started(
         members={member: f"token-of-{member}" for member in world.members},
         sandbox_options=[*options, "--latency", str(world.latency)],
         settings=settings,
+        sources={key: {"database_url": url, "query": query} for key, query in world.sources.items()},
     )
     async with rig:
         daemon = await rig.daemon()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from sqlalchemy import text
+
 from tests.acceptance.rig import Process
 from tests.faults.answers import USERS, status
 from tests.faults.processes import changes, workload
@@ -165,6 +167,32 @@ async def drifts(stage: Stage) -> None:
     await stage.until(lambda: daemon.events("resync_ended"), "it goes out again", daemon)
     stage.looked["V3"] += len(gone)
     await stage.end(daemon)
+
+
+@scenario(
+    "kill -9 twice in a replay, with live changes all the time",
+    "P1",
+    "D9",
+    expects=["resync", "resync overlap", "takeover"],
+    limits={"users": 60, "companies": 60},
+)
+async def dies_in_a_resync(stage: Stage) -> None:
+    daemon = await stage.daemon()
+    await stage.commit("red", changes(range(22_000)))
+    await stage.quiet(daemon)
+    await stage.command("resync", "red", "--mode", "replay", "--reason", "to die in it")
+    for batches in (1, 2):
+        await stage.commit("red", changes(range(100 * batches, 100 * batches + 50)))
+        await stage.until(lambda least=batches: _written(stage, least), "batches of it are written", daemon)
+        await daemon.kill()
+        stage.seen["resync overlap"] += 1
+        daemon = await stage.daemon()
+    await stage.until(lambda: daemon.events("resync_ended"), "the replay ends", daemon)
+    await stage.end(daemon)
+
+
+async def _written(stage: Stage, least: int) -> bool:
+    return int(await stage.rig.scalar(text("select count(*) from syncd.batches where kind = 'resync'"))) >= least
 
 
 @scenario(

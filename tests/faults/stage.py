@@ -317,6 +317,7 @@ _WORDS = {
     "429 application day": ('"event": "resource_throttled"', '"scope": "application_day"'),
     "429 unknown": ('"event": "resource_throttled"', '"scope": "unknown"'),
     "re-assertion": ('"event": "reasserted"',),
+    "resync": ('"event": "resync_ended"',),
     "row quarantined": ('"event": "row_quarantined"',),
     "segment parked": ('"event": "segment_parked"',),
     "member parked": ('"event": "member_parked"',),

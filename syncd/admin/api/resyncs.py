@@ -1,0 +1,243 @@
+"""Resyncs: preview, start, follow, cancel. A snapshot is streamed through and hashed on its way; it never rests on a disk."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import queue
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from syncd.admin.api.wire import Key, Paged, Reason, Text
+from syncd.admin.routes import NDJSON, Call, Reach, Route
+from syncd.domain.access import Role
+from syncd.domain.resync import Mode
+from syncd.errors import Absent, Rejected
+from syncd.operations import resyncs, snapshots
+from syncd.operations.paging import Page, after_id, page
+from syncd.operations.resyncs import ResyncReport
+from syncd.operations.snapshots import Snapshot
+
+CSV: Final = "text/csv"
+MOST_BYTES: Final = 2 * 1024**3
+"""A snapshot of ten million people has about 600 MB."""
+_AHEAD: Final = 8
+_PAUSE: Final = 0.005
+
+
+class Which(Paged, frozen=True, kw_only=True):
+    segment: Key | None = None
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    mode: Mode
+    reason: Reason = ""
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a snapshot needs beside its body: the time it speaks of, and the column with the CRM's ids if it has one."""
+
+    as_of: datetime
+    subject_column: Text | None = None
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`confirm` is the segment's key, where more would leave than the fuse lets pass."""
+
+    reason: Reason
+    confirm: Key | None = None
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Reason = ""
+
+
+async def _list(call: Call) -> Page[ResyncReport]:
+    which: Which = call.query
+    desk, part = call.desk, which.part
+    found = await resyncs.listed(
+        desk.database,
+        desk.settings,
+        which.segment,
+        part.limit + 1,
+        after_id(part, "resyncs"),
+        accounts=call.caller.accounts,
+    )
+    return page(found, part, "resyncs", lambda one: one.id)
+
+
+async def _show(call: Call) -> ResyncReport:
+    number = call.number("number")
+    found = await resyncs.show(call.desk.database, call.desk.settings, number)
+    if not call.caller.sees(found.account):
+        raise Absent(f"there is no resync {number}")
+    return found
+
+
+async def _preview(call: Call) -> ResyncReport:
+    wanted: Wanted = call.body
+    by = call.caller.by(wanted.reason)
+    return await resyncs.preview(call.desk.database, call.desk.settings, call.part("segment"), wanted.mode, by=by)
+
+
+async def _start(call: Call) -> ResyncReport:
+    await _show(call)
+    wanted: Start = call.body
+    by = call.caller.by(wanted.reason)
+    number = call.number("number")
+    return await resyncs.start(call.desk.database, call.desk.settings, number, by=by, confirm=wanted.confirm)
+
+
+async def _cancel(call: Call) -> ResyncReport:
+    await _show(call)
+    wanted: Cancel = call.body
+    by = call.caller.by(wanted.reason)
+    return await resyncs.cancel(call.desk.database, call.desk.settings, call.number("number"), by=by)
+
+
+class _Flow(io.RawIOBase):
+    """A body that arrives piece by piece, as a file for the thread that reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: queue.Queue[bytes | None] = queue.Queue()
+        self._rest = b""
+        self._broken = True
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # what BufferedReader hands over
+        if not self._rest:
+            piece = self._pieces.get()
+            if piece is None:
+                self._pieces.put(None)
+                if self._broken:
+                    raise Rejected("the file broke off on its way: send it again")
+                return 0
+            self._rest = piece
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+    async def fill(self, body: AsyncIterator[bytes]) -> None:
+        """Hands on what arrives, never far ahead of the reader."""
+        try:
+            async for piece in body:
+                while self._pieces.qsize() >= _AHEAD:  # noqa: ASYNC110 - who empties it is a thread, which sets no events
+                    await asyncio.sleep(_PAUSE)
+                if piece:
+                    self._pieces.put(piece)
+            self._broken = False
+        finally:
+            self._pieces.put(None)
+
+
+async def _snapshot(call: Call) -> ResyncReport:
+    given: Given = call.query
+    if given.as_of.tzinfo is None:
+        raise Rejected("as_of needs its time zone, like 2026-08-01T12:00:00Z")
+    assert call.stream is not None
+    ending = ".csv" if call.request.content_type == CSV else ".ndjson"
+    snapshot = Snapshot(
+        name=Path("snapshot" + ending), as_of=given.as_of.timestamp(), subject_column=given.subject_column
+    )
+    flow = _Flow()
+    filling = asyncio.create_task(flow.fill(call.stream))
+    try:
+        found = await snapshots.preview(
+            call.desk.database,
+            call.desk.settings,
+            call.part("segment"),
+            snapshot,
+            io.BufferedReader(flow),
+            by=call.caller.by(),
+        )
+        await filling
+    finally:
+        filling.cancel()
+        await asyncio.wait([filling])
+    return found
+
+
+_OF_SEGMENT: Final = "/api/v1/segments/{segment}/resyncs"
+_PATH: Final = "/api/v1/resyncs"
+_ONE: Final = _PATH + "/{number:[0-9]{1,18}}"
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path=_PATH,
+        handler=_list,
+        summary="Resyncs, the newest first",
+        subject="resyncs",
+        role=Role.VIEWER,
+        reach=Reach.FILTERED,
+        query=Which,
+        answer=Page[ResyncReport],
+    ),
+    Route(
+        method="GET",
+        path=_ONE,
+        handler=_show,
+        summary="One resync: its plan, and how far it is",
+        subject="resyncs",
+        role=Role.VIEWER,
+        reach=Reach.FILTERED,
+        answer=ResyncReport,
+    ),
+    Route(
+        method="POST",
+        path=_OF_SEGMENT,
+        handler=_preview,
+        summary="Plan a resync; nothing is sent",
+        subject="resyncs",
+        role=Role.OPERATOR,
+        reach=Reach.SEGMENT,
+        body=Wanted,
+        answer=ResyncReport,
+        status=201,
+        starts_work=True,
+    ),
+    Route(
+        method="POST",
+        path=_OF_SEGMENT + "/snapshot",
+        handler=_snapshot,
+        summary="Plan a reconcile with a file of everybody who should be in the segment",
+        subject="resyncs",
+        role=Role.OPERATOR,
+        reach=Reach.SEGMENT,
+        query=Given,
+        answer=ResyncReport,
+        status=201,
+        takes=(),
+        streamed=(CSV, NDJSON),
+        most_bytes=MOST_BYTES,
+    ),
+    Route(
+        method="POST",
+        path=_ONE + "/start",
+        handler=_start,
+        summary="Let a plan go",
+        subject="resyncs",
+        role=Role.OPERATOR,
+        reach=Reach.FILTERED,
+        body=Start,
+        answer=ResyncReport,
+        starts_work=True,
+    ),
+    Route(
+        method="POST",
+        path=_ONE + "/cancel",
+        handler=_cancel,
+        summary="End a resync",
+        subject="resyncs",
+        role=Role.OPERATOR,
+        reach=Reach.FILTERED,
+        body=Cancel,
+        answer=ResyncReport,
+    ),
+)
