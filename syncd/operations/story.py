@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any, Final
 
 from syncd.domain.course import Look
@@ -115,10 +116,14 @@ def _present(row: Any) -> list[Look]:
 
 def _spells(moves: list[Any]) -> tuple[Spell, ...]:
     """Each status from the change that led to it until the next change."""
-    ends = [*(moment(move.at) for move in moves[1:]), None]
     return tuple(
-        Spell(status=move.to_status, start=start, end=end, documented=move.documented)
-        for move, end in zip(moves, ends, strict=True)
+        Spell(
+            status=move.to_status,
+            start=start,
+            end=moment(following.at) if following else None,
+            documented=move.documented,
+        )
+        for move, following in zip_longest(moves, moves[1:])
         if (start := moment(move.at)) is not None
     )
 

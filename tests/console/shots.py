@@ -53,7 +53,7 @@ async def _shoot(folder: Path, browser: Browser, base: str) -> None:
                     await visit.go(path)
                     await visit.page.screenshot(path=folder / f"{title}-{name}.png", full_page=True)
     for title, (path, dark) in README.items():
-        async with visiting(browser, base, (1200, 760), dark=dark) as visit:
+        async with visiting(browser, base, (1280, 940), dark=dark) as visit:
             await visit.sign_in("ada.lovelace")
             await visit.page.wait_for_selector("main h1")
             await visit.go(path)

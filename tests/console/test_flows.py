@@ -86,6 +86,10 @@ async def test_a_segment_is_created_and_bad_input_is_said_beside_the_form(busy: 
 
 async def test_dead_letters_go_again_or_are_dropped_after_a_question(busy: House, admin: Visit) -> None:
     await admin.go("/dead-letters?segment=trial-signups&reason=refused")
+    async with admin.page.expect_download() as downloading:
+        await admin.page.get_by_role("link", name="Export CSV").click()
+    exported = (await (await downloading.value).path()).read_text()
+    assert exported.count("the country is no ISO 3166-1 code") == 3
     await admin.page.get_by_role("button", name="Retry: all refused of trial-signups").click()
     await expect(admin.page.get_by_role("status").first).to_contain_text("3 dead letters go again")
     await admin.go("/dead-letters")

@@ -165,11 +165,7 @@ def _problem(console: Console, desk: Desk, request: web.Request, shown: Problem)
     """An error as a page; whoever is not signed in is shown the door."""
     if shown.status == 401 and request.method == "GET":
         return see(f"/sign-in?{urlencode({'next': request.path})}" if request.path != "/" else "/sign-in")
-    back = (
-        request.path
-        if request.method == "GET"
-        else request.headers.get(hdrs.REFERER, "").partition(desk.origin(request))[2]
-    )
+    back = request.headers.get(hdrs.REFERER, "").partition(desk.origin(request))[2]
     context = _context(desk, title=shown.title, shown=shown, back=back if back.startswith("/") else "")
     html = rendering.render(console.made, "problem.html", context)
     return web.Response(status=shown.status, text=html, content_type="text/html")

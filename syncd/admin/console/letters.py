@@ -44,8 +44,8 @@ async def _page(call: Call) -> web.Response:
     which = Which(segment=query.segment or None, reason=query.reason or None, accounts=call.caller.accounts)
     counts = (await letters.listed(call.desk.database, which, 0)).counts
     newest = await letters.paged(call.desk.database, which, Slice(cursor=query.cursor or None))
-    kept = {"segment": query.segment, "reason": query.reason, "cursor": newest.next_cursor}
-    older = urlencode({name: value for name, value in kept.items() if value})
+    kept = {name: value for name, value in (("segment", query.segment), ("reason", query.reason)) if value}
+    older = urlencode({**kept, "cursor": newest.next_cursor or ""})
     return frame.page(
         call,
         "letters.html",
@@ -56,6 +56,7 @@ async def _page(call: Call) -> web.Response:
         reasons=[one.value for one in Reason],
         counts=counts,
         newest=newest.items,
+        export=f"/api/v1/dead-letters/export?{urlencode(kept)}",
         older=f"/dead-letters?{older}" if newest.next_cursor else "",
         said=frame.said(call),
     )

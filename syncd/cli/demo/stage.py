@@ -84,6 +84,7 @@ class Stage:
     server: Process
     metrics_url: str
     console_url: str
+    config: Path
 
     @property
     def database_url(self) -> str:
@@ -117,6 +118,7 @@ async def staged(directory: Path) -> AsyncIterator[Stage]:
                     server=server,
                     metrics_url=f"http://127.0.0.1:{metrics}/metrics",
                     console_url=f"http://127.0.0.1:{http}/",
+                    config=config,
                 )
         finally:
             await daemon.stop(_DRAIN)

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import event
 
 from syncd.errors import Absent
-from syncd.operations import story
+from syncd.operations import segments, story
 from syncd.operations.overview import Watch
 from syncd.settings import Settings
 from syncd.store.engine import Database
+from syncd.store.segments import Declared
 from tests.console.filled import OURS, THEIRS, fill
 
 
@@ -104,6 +105,13 @@ async def test_a_segments_story_tells_its_statuses_counts_road_and_batches(datab
     assert funnel.seen >= funnel.seen - funnel.dead >= funnel.prepared >= funnel.accepted > 0
     assert [one.id for one in tale.batches] == sorted((one.id for one in tale.batches), reverse=True)
     assert all(one.support_id for one in tale.batches)
+
+
+async def test_a_new_segment_has_no_story_yet(database: Database, settings: Settings) -> None:
+    wanted = Declared(key="new", name="New", kind="user", account=OURS, member="demo")
+    await segments.create(database, settings, wanted)
+    tale = await story.of(database, "new")
+    assert (tale.spells, tale.looks, tale.batches, tale.funnel.seen) == ((), (), (), 0)
 
 
 async def test_a_story_of_another_account_is_none(database: Database) -> None:
