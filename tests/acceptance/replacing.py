@@ -28,11 +28,14 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Replaced:
-    """Gaps in seconds, the longest of all members; `spreads` are members by replica whenever they had settled."""
+    """Gaps in seconds, the longest of all members; `commits` is the longest between two commits of the CRM, below which no
+    other can be. `spreads` are members by replica whenever they had settled.
+    """
 
     clean: float
     killed: float
     bystanders: float
+    commits: float
     spreads: list[list[int]]
     rows: int
     requests: int
@@ -45,7 +48,11 @@ class _Crm:
 
     rig: Rig
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    people: int = 0
+    commits: list[float] = field(default_factory=list)
+
+    @property
+    def people(self) -> int:
+        return len(self.commits)
 
     async def run(self) -> None:
         while not self.stop.is_set():
@@ -53,7 +60,7 @@ class _Crm:
             rows = [{"segment_key": key, "action": "ADD", "payload": payload} for key, _, _ in SEGMENTS]
             async with self.rig.database.begin() as connection:
                 await connection.execute(insert(outbox), rows)
-            self.people += 1
+            self.commits.append(time.monotonic())
             await asyncio.sleep(_PAUSE)
 
 
@@ -95,6 +102,7 @@ async def replace_one_by_one(rig: Rig) -> Replaced:
         clean=max(_longest(sent[member], begun, replaced) for member in MEMBERS),
         killed=max(_longest(sent[member], replaced, ended) for member in victims),
         bystanders=max(_longest(sent[member], replaced, ended) for member in MEMBERS if member not in victims),
+        commits=_longest(crm.commits, begun, ended),
         spreads=spreads,
         rows=crm.people * len(SEGMENTS),
         requests=len(requests),
@@ -145,9 +153,11 @@ async def _held_by(rig: Rig, replica: Process) -> set[str]:
 async def _deliver(rig: Rig, replicas: Sequence[Process]) -> set[str]:
     """Waits until every member has delivered something new; the members."""
     since = time.monotonic()
+    async with rig.http.get(f"{rig.sandbox.url}/_sandbox") as answer:
+        before = int((await answer.json())["requests"])
 
     async def all_went() -> set[str]:
-        requests = await rig.requests()
+        requests = await rig.requests(before)
         went = {member for member in MEMBERS if any(moment > since for moment in _answered(requests, member))}
         return went if len(went) == len(MEMBERS) else set()
 

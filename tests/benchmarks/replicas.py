@@ -37,6 +37,9 @@ async def replicas(directory: Path, size: Size) -> list[Figure]:
         _gap("one killed: longest gap of its members", replaced.killed, ttl + timeout),
         _gap("one killed: longest gap of the other members", replaced.bystanders, 2.0),
         Figure(
+            measure="B13", what="longest gap between commits of the CRM itself", unit="s", values=[replaced.commits]
+        ),
+        Figure(
             measure="B13",
             what="most requests of a member in 60 s meanwhile",
             unit="",
