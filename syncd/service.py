@@ -370,6 +370,8 @@ class Daemon:
                 bindings, moment = await segments.of_members(connection, [member.key])
             if await resyncer.advance([binding.segment for binding in bindings], moment):
                 await refresh.refresh(member, self._tools)
+            else:
+                await asyncio.sleep(_PROVISION)
 
         return advance
 

@@ -27,6 +27,7 @@ begin
   loop
     execute format('alter function %s owner to syncd_migrator', thing.signature);
   end loop;
+  execute format('grant temporary on database %I to syncd_daemon', current_database());  -- a reconcile compares in those
 end
 $$;
 

@@ -22,11 +22,12 @@ from syncd.errors import Clashing, Rejected, SyncdError
 from syncd.operations import audit, resyncs
 from syncd.operations.importfiles import Format, Record, open_records
 from syncd.operations.resyncs import ResyncReport
-from syncd.reconcile.sources import Chunk, FilePart, Form, pack_part
+from syncd.reconcile.sources import Chunk, Form
 from syncd.settings import Settings
 from syncd.store import plans
 from syncd.store import resyncs as rows
 from syncd.store.engine import Database
+from syncd.store.plans import FilePart, pack_part
 
 _AT_ONCE: Final = 2_000
 

@@ -67,6 +67,8 @@ class Provisioner:
         segment = binding.segment
         if binding.order == "delete":
             await self._delete(binding)
+        elif binding.order == "replay" and segment.dmp_id is not None:
+            await self._replay(segment)
         elif binding.order == "recreate" and segment.dmp_id is not None:
             await self._unbind(binding)
         elif segment.dmp_id is None and (binding.order or segment.parked is not SegmentParking.FOREIGN):
@@ -168,6 +170,16 @@ class Provisioner:
             await segments.change(
                 connection, segment.id, dmp_id=None, bound_at=None, ignored_dmp_ids=ignored, create_intended_at=None
             )
+
+        await self._write(work)
+
+    async def _replay(self, segment: Segment) -> None:
+        """An order of a version before resyncs were rows, which may still run beside this one in an upgrade."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await segments.change(connection, segment.id, order_given=None)
+            await resyncs.refill(connection, segment.id, by="syncd", reason="ordered by an earlier version")
+            await segments.unpark(connection, segment.id)
 
         await self._write(work)
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from cronsim import CronSim
@@ -23,7 +24,7 @@ from syncd.domain.events import Emit, ResyncEnded, ResyncMoved, ResyncPlanned, R
 from syncd.domain.membership import Numbers
 from syncd.domain.resync import SHELF_LIFE, Mode, Origin, State
 from syncd.domain.segment import Segment, SegmentParking
-from syncd.errors import Rejected
+from syncd.errors import Fatal, Rejected
 from syncd.reconcile import sources
 from syncd.reconcile.plan import Planner
 from syncd.reconcile.sources import Form, Read
@@ -38,6 +39,7 @@ from syncd.store.staging import Against
 T = TypeVar("T")
 
 _EMPTIED: Final = frozenset({SegmentParking.EXPIRED, SegmentParking.PURGED})
+_UNSTARTED: Final = "nobody started it for a day"
 _IN_FLOW: Final = frozenset({State.PLANNING, State.WAITING, State.RUNNING})
 
 
@@ -68,11 +70,18 @@ class Resyncer:
         Raises LeaseLost, Transient.
         """
         known = {segment.id: segment for segment in ours}
-        await self._tidy(known)
-        for segment in ours:
-            await self._schedules(segment, moment)
         async with self.database.read() as connection:
             found = await resyncs.open_of(connection, list(known))
+            outdated = await resyncs.outdated(connection, list(known), SHELF_LIFE)
+            leftovers = await plans.leftovers(connection)
+            scheduled = await resyncs.scheduled(connection, list(known)) if self.schedules else {}
+        for number in outdated:
+            await self._write(partial(resyncs.end, number=number, state=State.CANCELLED, words=_UNSTARTED))
+        if leftovers:
+            await self._write(plans.sweep)
+        busy = {one.segment_id for one in found}
+        for segment in ours:
+            await self._keep_schedules(segment, scheduled, moment, busy=segment.id in busy)
         for one in found:
             await self._carry_on(known[one.segment_id], one)
         await self._ended_elsewhere({one.id for one in found})
@@ -101,7 +110,7 @@ class Resyncer:
             return
         try:
             numbers = await self._compared(segment, one, line)
-        except Rejected as problem:
+        except (Rejected, Fatal) as problem:  # a plan that cannot be made ends itself, never the process
             await self._finish(one, State.FAILED, str(problem))
         else:
             await self._planned(segment, one, line, numbers)
@@ -149,7 +158,10 @@ class Resyncer:
         boundary = rank(line.epoch, line.last_id, Part.RESYNC)
 
         async def work(connection: AsyncConnection) -> bool:
-            await source.raise_high_water(connection, segment.id, line)
+            if not await source.raise_high_water(connection, segment.id, line):
+                words = "a new source epoch began meanwhile: make a new plan"
+                await resyncs.end(connection, one.id, State.FAILED, words)
+                return False
             return await resyncs.planned(connection, one.id, boundary, numbers, state)
 
         if not await self._write(work):
@@ -215,44 +227,22 @@ class Resyncer:
                     )
                 )
 
-    async def _tidy(self, known: Mapping[int, Segment]) -> None:
-        """Plans that nobody started end, and what is left of those that have ended is swept away."""
-        async with self.database.read() as connection:
-            outdated = await resyncs.outdated(connection, list(known), SHELF_LIFE)
-        words = "nobody started it for a day"
-        for number in outdated:
-            await self._write(lambda c, one=number: resyncs.end(c, one, State.CANCELLED, words))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-        await self._write(plans.sweep)
+    @property
+    def schedules(self) -> bool:
+        """Whether any segment has a schedule."""
+        return any(wish.schedules for wish in self.wishes.values())
 
-    async def _schedules(self, segment: Segment, moment: float) -> None:
+    async def _keep_schedules(
+        self, segment: Segment, known: Mapping[tuple[int, str], tuple[str, bool]], moment: float, *, busy: bool
+    ) -> None:
+        """What is due is asked for, once there is room; a schedule that is new or another one begins from now."""
         wish = self.wishes.get(segment.key)
         for mode, cron in (wish.schedules if wish is not None else {}).items():
-            async with self.database.read() as connection:
-                due = await resyncs.due(connection, segment.id, mode, cron)
-                busy = await resyncs.open_of(connection, [segment.id]) if due else []
-            if due is None or (due and not busy and segment.dmp_id is not None):
-                await self._write(lambda c, m=mode, x=cron, d=due: self._scheduled(c, segment, m, x, d, moment))  # type: ignore[misc]  # likewise
-
-    async def _scheduled(
-        self, connection: AsyncConnection, segment: Segment, mode: Mode, cron: str, due: bool | None, moment: float
-    ) -> None:
-        following = next(CronSim(cron, datetime.fromtimestamp(moment, UTC)))
-        await resyncs.schedule(connection, segment.id, mode, cron, following.timestamp())
-        if not due:
-            return
-        replay = mode is Mode.REPLAY
-        number = await resyncs.ask(
-            connection,
-            segment.id,
-            mode,
-            Origin.LEDGER if replay else Origin.QUERY,
-            by="schedule",
-            state=State.WAITING if replay else State.PLANNING,
-            reason=f"scheduled: {cron}",
-            automatic=True,
-        )
-        if replay:
-            await resyncs.count_replay(connection, number, segment.id)
+            written, due = known.get((segment.id, mode), ("", False))
+            if written != cron:
+                await self._write(partial(_begin_schedule, segment=segment, mode=mode, cron=cron, moment=moment))
+            elif due and not busy and segment.dmp_id is not None:
+                await self._write(partial(_ask, segment=segment, mode=mode, cron=cron, moment=moment))
 
     async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         async def fenced(connection: AsyncConnection) -> T:
@@ -260,3 +250,26 @@ class Resyncer:
             return await work(connection)
 
         return await self.database.transact(fenced)
+
+
+async def _begin_schedule(connection: AsyncConnection, segment: Segment, mode: Mode, cron: str, moment: float) -> None:
+    following = next(CronSim(cron, datetime.fromtimestamp(moment, UTC)))
+    await resyncs.schedule(connection, segment.id, mode, cron, following.timestamp())
+
+
+async def _ask(connection: AsyncConnection, segment: Segment, mode: Mode, cron: str, moment: float) -> None:
+    """A resync by itself; a reconcile stops by itself too, at a blown fuse."""
+    await _begin_schedule(connection, segment, mode, cron, moment)
+    replay = mode is Mode.REPLAY
+    number = await resyncs.ask(
+        connection,
+        segment.id,
+        mode,
+        Origin.LEDGER if replay else Origin.QUERY,
+        by="schedule",
+        state=State.WAITING if replay else State.PLANNING,
+        reason=f"scheduled: {cron}",
+        automatic=True,
+    )
+    if replay:
+        await resyncs.count_replay(connection, number, segment.id)

@@ -129,7 +129,7 @@ async def uploaded(database: Database, resync: int) -> AsyncIterator[Read]:
 async def _names_subjects(database: Database, resync: int) -> bool:
     async with database.read() as connection:
         first = await plans.part(connection, resync, 0)
-    return first is not None and unpack_part(first).names_subjects
+    return first is not None and plans.unpack_part(first).names_subjects
 
 
 async def _stored(database: Database, resync: int) -> AsyncIterator[Chunk]:
@@ -139,26 +139,5 @@ async def _stored(database: Database, resync: int) -> AsyncIterator[Chunk]:
             body = await plans.part(connection, resync, place)
         if body is None:
             return
-        yield Chunk(unpack_part(body).rows)
+        yield Chunk(plans.unpack_part(body).rows)
         place += 1
-
-
-class FilePart(msgspec.Struct, array_like=True, frozen=True):
-    """Some rows of an uploaded file, as they are stored. Its repr names nobody."""
-
-    names_subjects: bool
-    rows: list[tuple[bytes, bytes | None, str | None]]
-
-    def __repr__(self) -> str:
-        return f"FilePart({len(self.rows)} rows)"
-
-
-_parts: Final = msgspec.msgpack.Decoder(FilePart)
-
-
-def pack_part(part: FilePart) -> bytes:
-    return msgspec.msgpack.encode(part)
-
-
-def unpack_part(body: bytes) -> FilePart:
-    return _parts.decode(body)

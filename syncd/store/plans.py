@@ -5,8 +5,10 @@ A plan's items live until its resync has ended; `sweep` takes them away by and b
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -16,18 +18,23 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    and_,
     delete,
     false,
     insert,
+    literal,
+    or_,
     select,
     text,
+    update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.store.tables import Moment, at, big_id, metadata, now
+from syncd.store.tables import Moment, at, big_id, later, metadata, now
 
 _AT_ONCE: Final = 20_000
 """Rows deleted by one transaction."""
+_LATELY: Final = 172_800.0
 
 
 def _count(name: str) -> Column[int]:
@@ -142,6 +149,15 @@ async def part(connection: AsyncConnection, resync: int, place: int) -> bytes | 
     return body
 
 
+async def leftovers(connection: AsyncConnection) -> bool:
+    """Whether something is left of the plan of a resync that ended lately."""
+    lately = and_(resyncs.c.ended_at.is_not(None), resyncs.c.ended_at > later(-_LATELY))
+    left = or_(
+        *(select(literal(1)).where(table.c.resync_id == resyncs.c.id).exists() for table in (files, items, lines))
+    )
+    return (await connection.execute(select(resyncs.c.id).where(lately, left).limit(1))).first() is not None
+
+
 async def sweep(connection: AsyncConnection) -> None:
     """Deletes what is left of the plans of resyncs that have ended, some thousands of rows at most."""
     ended = select(resyncs.c.id).where(resyncs.c.ended_at.is_not(None))
@@ -159,3 +175,45 @@ async def forget(connection: AsyncConnection, segment_id: int) -> None:
         await connection.execute(delete(table).where(table.c.resync_id.in_(ours)))
     for table in (schedules, resyncs):
         await connection.execute(delete(table).where(table.c.segment_id == segment_id))
+
+
+class FilePart(msgspec.Struct, array_like=True, frozen=True):
+    """Some rows of an uploaded file, as they are stored. Its repr names nobody."""
+
+    names_subjects: bool
+    rows: list[tuple[bytes, bytes | None, str | None]]
+
+    def __repr__(self) -> str:
+        return f"FilePart({len(self.rows)} rows)"
+
+
+_parts: Final = msgspec.msgpack.Decoder(FilePart)
+
+
+def pack_part(part: FilePart) -> bytes:
+    return msgspec.msgpack.encode(part)
+
+
+def unpack_part(body: bytes) -> FilePart:
+    return _parts.decode(body)
+
+
+async def forget_identities(
+    connection: AsyncConnection, segment_ids: Collection[int], identities: Collection[bytes]
+) -> None:
+    """Takes people out of every plan and every uploaded file of some segments."""
+    ours = select(resyncs.c.id).where(resyncs.c.segment_id.in_(segment_ids))
+    for table in (items, lines):
+        gone = delete(table).where(table.c.resync_id.in_(ours), table.c.identity.in_(identities))
+        await connection.execute(gone)
+    places = (
+        await connection.execute(select(files.c.resync_id, files.c.place).where(files.c.resync_id.in_(ours)))
+    ).all()
+    for resync, place in places:
+        body = await part(connection, resync, place)
+        known = unpack_part(body) if body is not None else None
+        if known is None or all(row[0] not in identities for row in known.rows):
+            continue
+        left = FilePart(known.names_subjects, [row for row in known.rows if row[0] not in identities])
+        changed = update(files).where(files.c.resync_id == resync, files.c.place == place)
+        await connection.execute(changed.values(body=pack_part(left)))

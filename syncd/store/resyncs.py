@@ -308,12 +308,13 @@ async def age_of(connection: AsyncConnection, moment: float) -> float:
     return float((await connection.execute(select(epoch(now()) - moment))).scalar_one())
 
 
-async def due(connection: AsyncConnection, segment_id: int, mode: Mode, cron: str) -> bool | None:
-    """Whether a schedule's time has come; None if it is not known as it is now."""
+async def scheduled(
+    connection: AsyncConnection, segment_ids: Collection[int]
+) -> dict[tuple[int, str], tuple[str, bool]]:
+    """The schedules of some segments by segment and mode: the cron expression, and whether its time has come."""
     s = plans.schedules.c
-    wanted = select(s.next_at <= now()).where(s.segment_id == segment_id, s.mode == mode, s.cron == cron)
-    found = (await connection.execute(wanted)).scalar_one_or_none()
-    return None if found is None else bool(found)
+    wanted = select(s.segment_id, s.mode, s.cron, s.next_at <= now()).where(s.segment_id.in_(segment_ids))
+    return {(segment, mode): (cron, bool(due)) for segment, mode, cron, due in await connection.execute(wanted)}
 
 
 async def schedule(connection: AsyncConnection, segment_id: int, mode: Mode, cron: str, next_at: float) -> None:

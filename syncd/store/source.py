@@ -96,10 +96,16 @@ _WRITERS: Final = text(
 )
 
 
-async def raise_high_water(connection: AsyncConnection, segment_id: int, line: Boundary) -> None:
-    """Rows up to the line count as late from now on: they are held against what a resync sent."""
+async def raise_high_water(connection: AsyncConnection, segment_id: int, line: Boundary) -> bool:
+    """Rows up to the line count as late from now on: they are held against what a resync sent. False, and nothing is
+    changed, if a new source epoch has begun since the line was drawn: its ids are others.
+    """
+    present = select(source.c.epoch).where(source.c.id == 1).with_for_update(read=True)
+    if (await connection.execute(present)).scalar_one() != line.epoch:
+        return False
     below = update(segments).where(segments.c.id == segment_id, segments.c.high_water < line.last_id)
     await connection.execute(below.values(high_water=line.last_id))
+    return True
 
 
 async def _optional(connection: AsyncConnection, statement: str) -> str | int | None:

@@ -24,6 +24,7 @@ from syncd.operations.snapshots import Snapshot
 from syncd.reconcile import sources
 from syncd.reconcile.sources import Form
 from syncd.settings import Source
+from syncd.store import plans, source
 from syncd.store.plans import schedules
 from syncd.store.resyncs import age_of
 from tests.component.reconcile.by_hand import WHY, Crm, Hand, address, holding, identity
@@ -238,3 +239,34 @@ async def test_schedules_reconcile_and_replay_by_themselves_and_stop_at_a_blown_
 async def _make_due(hand: Hand) -> None:
     async with hand.database.begin() as connection:
         await connection.execute(update(schedules).where(schedules.c.mode == "reconcile").values(next_at=1.0))
+
+
+async def test_who_is_forgotten_leaves_plans_and_files(hand: Hand, crm: Crm) -> None:
+    await settled(hand)
+    snapshot = Snapshot(name=Path("people.csv"), as_of=await moment(hand))
+    found = await snapshots.preview(hand.database, hand.settings, "trial", snapshot, csv_of([*TEN, 20, 21]), by=WHY)
+    gone = {identity(20)}
+    async with hand.database.begin() as connection:
+        await plans.forget_identities(connection, [hand.lane.segment.id], gone)
+    await hand.round()
+    numbers = (await hand.shown(found.id)).numbers
+    assert numbers is not None
+    assert numbers.adds == 1
+    async with hand.database.begin() as connection:
+        await plans.forget_identities(connection, [hand.lane.segment.id], {identity(21)})
+    await resyncs.start(hand.database, hand.settings, found.id, by=WHY)
+    await hand.round()
+    assert (await hand.finish(found.id)).progress.sent == 0
+
+
+async def test_a_plan_of_an_ended_source_epoch_is_not_kept(hand: Hand, crm: Crm) -> None:
+    await settled(hand)
+    crm.holds(TEN)
+    await hand.commit(("ADD", 30))
+    found = await hand.planned()
+    async with hand.database.begin() as connection:
+        await source.start_epoch(connection, await source.origin(connection))
+    await hand.take()
+    await hand.round()
+    ended = await hand.shown(found.id)
+    assert (ended.state, ended.words) == (State.FAILED, "a new source epoch began meanwhile: make a new plan")
