@@ -8,7 +8,7 @@ no digest could be made anew: nobody remembers of whom.
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Final
@@ -38,6 +38,11 @@ class SuppressionKey:
 
     def __repr__(self) -> str:
         return "SuppressionKey()"
+
+    def digests(self, identities: Iterable[bytes]) -> list[bytes]:
+        """Of many."""
+        key = self._key
+        return [blake2b(identity, key=key, digest_size=_BYTES).digest() for identity in identities]
 
     def digest(self, identity: bytes) -> bytes:
         """Of an identity (`domain.identity`), or of what `subject` makes of the CRM's id."""
@@ -72,5 +77,13 @@ class Sieve:
 
     def passes(self, digest: bytes) -> bool:
         """Whether the list may hold it."""
-        place = int.from_bytes(digest[:8]) & (self._size - 1)
-        return bool(self._bits[place >> 3] >> (place & 7) & 1)
+        return bool(self.passing([digest]))
+
+    def passing(self, digests: Sequence[bytes]) -> list[int]:
+        """The positions of those that the list may hold."""
+        bits, mask, number = self._bits, self._size - 1, int.from_bytes
+        return [
+            position
+            for position, digest in enumerate(digests)
+            if bits[(place := number(digest[:8]) & mask) >> 3] >> (place & 7) & 1
+        ]

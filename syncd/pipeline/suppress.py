@@ -92,13 +92,11 @@ class Suppression:
             return suspects
         if self._last < state.last:
             await self._catch_up(connection, state)
-        digest, passes = key.digest, self._sieve.passes
-        for one in ready:
-            for identity in one.ids:
-                if passes(found := digest(identity)):
-                    suspects.setdefault(found, []).append(one.row)
-            if one.subject is not None and passes(found := digest(subject(segment, one.subject))):
-                suspects.setdefault(found, []).append(one.row)
+        named = [(identity, one.row) for one in ready for identity in one.ids]
+        named += [(subject(segment, one.subject), one.row) for one in ready if one.subject is not None]
+        digests = key.digests([what for what, _ in named])
+        for position in self._sieve.passing(digests):
+            suspects.setdefault(digests[position], []).append(named[position][1])
         return suspects
 
     async def _catch_up(self, connection: AsyncConnection, state: State) -> None:
