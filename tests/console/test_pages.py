@@ -88,7 +88,7 @@ async def test_who_is_in_an_audience_and_what_a_budget_may_bring_stand_above_the
         for notice in TARGETING:
             assert notice.text in await visit.text()
         await visit.go(PAGES["forecast"])
-        assert await visit.page.locator(".picture svg").count() == 3
+        assert await visit.page.locator(".picture polyline").count() == 3
         for notice in FORECASTS:
             assert notice.text in await visit.text()
             link = visit.page.locator("main").get_by_role("link", name="Learn more")

@@ -85,7 +85,8 @@ async def _forecast(call: Call) -> web.Response:
         asked=asked,
         objectives=list(Objective),
         trouble=trouble,
-        pictures=[{"title": line.title, "drawn": Markup(picture(line.title, [line], ()))} for line in lines],  # noqa: S704 - drawn by us, every text escaped
+        picture=_picture(tale.name, lines),
+        titles=[line.title for line in lines],
         rows=_rows(lines),
         notices=FORECASTS,
     )
@@ -106,6 +107,11 @@ def _lines(found: ForecastReport) -> Iterator[Line]:
     yield Line("Reach: people", forecast.reach, lambda value: f"{value:,.0f}")
     yield Line("Impressions", forecast.impressions, lambda value: f"{value:,.0f}")
     yield Line("Frequency: impressions a person", forecast.frequency, lambda value: f"{value:,.1f}")
+
+
+def _picture(name: str, lines: list[Line]) -> Markup:
+    drawn = picture(f"Forecast for {name}", lines, ()) if lines else ""
+    return Markup(drawn)  # noqa: S704 - drawn by us, every text in it escaped
 
 
 def _rows(lines: list[Line]) -> list[dict[str, Any]]:
