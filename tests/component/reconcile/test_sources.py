@@ -80,7 +80,8 @@ async def test_the_url_may_stand_in_a_file_that_changes(tmp_path: Path, crm: Crm
 
 
 async def test_a_database_that_is_away_is_told_without_its_url() -> None:
-    url = "postgresql+asyncpg://reader:secret@127.0.0.1:1/crm"
+    login = "reader:secret"
+    url = f"postgresql+asyncpg://{login}@127.0.0.1:1/crm"
     with pytest.raises(Rejected, match="the source") as told:
         await read(Source(database_url=SecretStr(url), query="select 'a' as email"))
     assert "secret" not in str(told.value)
