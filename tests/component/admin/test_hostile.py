@@ -86,7 +86,7 @@ async def test_a_body_of_another_kind_is_refused(house: House, headers: dict[str
 )
 async def test_a_query_that_is_wrong_is_refused_without_quoting_it(furnished: House, query: str) -> None:
     program = await furnished.program(Role.VIEWER)
-    problem = await program.send("GET", f"/api/v1/segments{query}", status=400 if "cursor=%00" not in query else 422)
+    problem = await program.send("GET", f"/api/v1/segments{query}", status=400)
     assert "jane" not in json.dumps(problem)
 
 
