@@ -28,6 +28,7 @@ class Kind(StrEnum):
     SEGMENT_EXPIRED = "segment_expired"
     SEGMENT_READY = "segment_ready"
     DEAD_LETTERS = "dead_letters"
+    FUSE_BLOWN = "fuse_blown"
     TOKEN_ENDING = "token_ending"  # noqa: S105 - the name of an alert
     VERSION_ENDING = "version_ending"
 
@@ -71,6 +72,14 @@ def of_segment(segment: Segment, *, many_dead: int | None) -> list[Condition]:
         words = f"segment {key} has more than {many_dead} dead letters: `syncd dead-letters list --segment {key}`"
         found.append(Condition(kind=Kind.DEAD_LETTERS, about=key, words=words))
     return found
+
+
+def of_fuse(key: str, removes: int, held: int) -> Condition:
+    words = (
+        f"a reconcile of segment {key} stopped by itself, for it would remove {removes:,} of {held:,}: if its source is right, "
+        f"`syncd resync {key} --mode reconcile` starts one that a person confirms"
+    )
+    return Condition(kind=Kind.FUSE_BLOWN, about=key, words=words)
 
 
 def of_token(member: str, which: str, ends: float | None, now: float) -> Condition | None:

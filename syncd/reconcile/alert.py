@@ -16,7 +16,7 @@ from syncd.domain.alerts import Condition
 from syncd.domain.events import AlertHealed, AlertRaised, Emit
 from syncd.domain.version import days_served
 from syncd.settings import Settings
-from syncd.store import alerts, segments
+from syncd.store import alerts, resyncs, segments
 from syncd.store.alerts import HEALED, Change
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
@@ -77,8 +77,11 @@ class Alerter:
                 found.append(token)
         bindings, _ = await segments.of_members(connection, [key], lists=True)
         most = self.settings.alerts.dead_letters
-        crowded = await alerts.crowded(connection, [one.segment.id for one in bindings], most)
+        ours = [one.segment.id for one in bindings]
+        crowded = await alerts.crowded(connection, ours, most)
         for one in bindings:
             many = most if one.segment.id in crowded else None
             found += conditions.of_segment(one.segment, many_dead=many)
+        for blown in await resyncs.blown(connection, ours):
+            found.append(conditions.of_fuse(blown.segment, blown.numbers.removes, blown.numbers.held))
         return found

@@ -39,6 +39,9 @@ class Retention(Section):
     alerts: _Days = Field(default=90, description="Days an alert is kept once it has healed, and a notification.")
     audit: _Days = Field(default=730, description="Days it stays known who did what.")
     api_tokens: _Days = Field(default=90, description="Days an API token is listed that has ended or was revoked.")
+    resyncs: _Days = Field(
+        default=365, description="Days it stays known what became of a resync once it has ended; its plan goes at once."
+    )
 
 
 class Alerts(Section):

@@ -19,6 +19,13 @@ PERSONAL: Final[Mapping[str, str]] = {
     "subjects.identity": "leaves with its row",
     "dead_letters.element": "hashed ids and attributes; the letter is deleted",
     "reassertions.identities": "leaves when it has gone out once more",
+    "resync_items.identity": "leaves the plan; whatever plan is made later, it adds nobody who is suppressed",
+    "resync_items.sent": "leaves with its row",
+    "resync_subjects.subject": "the CRM's id; leaves with the identity it should hold, or where it is called like its person",
+    "resync_subjects.identity": "leaves with its row",
+    "resync_files.body": "an uploaded file as hashes; the person's rows are taken out of it",
+    "resyncs.position": "the last identity that was looked at; goes back to the one before, and is emptied at the end",
+    "resyncs.subject_position": "the last of the CRM's ids that was looked at; likewise",
     "erasures.ids": "whom the erasure is about; emptied when it is done",
     "erasure_places.subjects": "likewise",
 }
@@ -111,6 +118,15 @@ IMPERSONAL: Final[frozenset[str]] = frozenset(
         "idempotency_keys.answer",
         "notifications.event",
         "notifications.failure",
+        "resyncs.mode",
+        "resyncs.state",
+        "resyncs.origin",
+        "resyncs.asked_by",
+        "resyncs.reason",
+        "resyncs.words",
+        "resyncs.rejected",
+        "resync_schedules.mode",
+        "resync_schedules.cron",
     }
 )
 """Texts and packed columns that name nobody the CRM knows: keys, words of LinkedIn's that are scrubbed, counts, digests under

@@ -17,6 +17,7 @@ from syncd.store.alerts import alerts, notifications
 from syncd.store.audit import audit
 from syncd.store.erasures import erasure_places, erasures
 from syncd.store.people import api_tokens
+from syncd.store.plans import files, items, lines, resyncs
 from syncd.store.tables import batches, dead_letters, insights, later, transitions
 
 _AT_ONCE: Final = 5_000
@@ -35,6 +36,7 @@ class Kept:
     alerts: int
     audit: int
     api_tokens: int
+    resyncs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class _Rule:
 
 def _before(days: int) -> ColumnElement[float]:
     return later(-days * DAY)
+
+
+def _of_ended(table: Table) -> _Rule:
+    ended = select(resyncs.c.id).where(resyncs.c.ended_at.is_not(None))
+    return _Rule(table, lambda _: table.c.resync_id.in_(ended))
 
 
 _newest = transitions.alias("newest")
@@ -98,6 +105,18 @@ _RULES: Final = (
         lambda kept: or_(
             api_tokens.c.ends_at < _before(kept.api_tokens), api_tokens.c.revoked_at < _before(kept.api_tokens)
         ),
+    ),
+    *map(_of_ended, (items, lines, files)),
+    _Rule(
+        resyncs,
+        lambda kept: and_(
+            resyncs.c.ended_at < _before(kept.resyncs),
+            *(
+                ~select(part.c.resync_id).where(part.c.resync_id == resyncs.c.id).exists()
+                for part in (items, lines, files)
+            ),
+        ),
+        by_age=True,
     ),
 )
 

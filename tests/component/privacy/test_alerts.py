@@ -15,12 +15,13 @@ from sqlalchemy import select, update
 from syncd.domain.alerts import Condition, Kind, of_segment, of_token, of_version
 from syncd.domain.change import Kind as Holds
 from syncd.domain.events import AlertHealed, AlertRaised, Event, WebhookFailed
+from syncd.domain.resync import Mode, Origin, State
 from syncd.domain.segment import MemberKey, MemberParking, Segment, SegmentKey, SegmentParking
 from syncd.errors import BadConfiguration
 from syncd.reconcile.alert import Alerter
 from syncd.reconcile.webhook import Webhook, signature
 from syncd.settings import Alerts, Linkedin, Settings, load
-from syncd.store import alerts, segments
+from syncd.store import alerts, resyncs, segments
 from syncd.store.alerts import notifications
 from syncd.store.engine import Database
 from syncd.store.tables import later
@@ -96,6 +97,28 @@ async def test_dead_letters_above_the_threshold_are_told_but_not_those_of_suppre
     await stage.take()
     await alerter.look()
     assert told(stage) == [("dead_letters", "raised")]
+
+
+async def asked(stage: Stage, state: State, mode: Mode = Mode.RECONCILE) -> None:
+    """A resync of the trial segment that has come to a state."""
+    async with stage.database.begin() as connection:
+        begun = State.PLANNING if state is State.BLOWN else state
+        segment = stage.lane("trial").segment.id
+        number = await resyncs.ask(connection, segment, mode, Origin.QUERY, by="ann", state=begun)
+        if state is not State.PLANNED:
+            await resyncs.end(connection, number, state if state is State.BLOWN else State.DONE)
+
+
+async def test_a_blown_fuse_is_told_until_a_later_reconcile_is_started(stage: Stage, alerter: Alerter) -> None:
+    for state in (State.BLOWN, State.BLOWN, State.PLANNED):
+        await asked(stage, state)
+        await alerter.look()
+    await asked(stage, State.WAITING, Mode.REPLAY)
+    await alerter.look()
+    assert told(stage) == [("fuse_blown", "raised")]
+    await asked(stage, State.WAITING)
+    await alerter.look()
+    assert told(stage) == [("fuse_blown", "raised"), ("fuse_blown", "healed")]
 
 
 def segment(**values: object) -> Segment:

@@ -6,18 +6,24 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, LargeBinary, MetaData, Table, Text, cast, select, update
+from sqlalchemy import ColumnElement, LargeBinary, MetaData, Table, Text, cast, insert, select, update
 from sqlalchemy.dialects.postgresql import BYTEA
 
 from syncd.domain.access import By, Door
+from syncd.domain.batch import pack_kept
+from syncd.domain.erasing import ids_of
 from syncd.domain.events import ErasureEnded
+from syncd.domain.identity import Invalid
+from syncd.domain.resync import Mode, Origin, State
 from syncd.errors import BadConfiguration, Rejected
 from syncd.operations import changes, erasure, letters, optouts, presence
 from syncd.operations.changes import Outcome
 from syncd.operations.letters import Which
 from syncd.settings import Settings
+from syncd.store import plans, resyncs
 from syncd.store.engine import Database
 from syncd.store.places import IMPERSONAL, PERSONAL
+from syncd.store.plans import FilePart, pack_part, unpack_part
 from syncd.store.schema import metadata
 from syncd.store.tables import outbox
 from syncd.store.tables import segments as segment_rows
@@ -83,6 +89,56 @@ async def everywhere(stage: Stage) -> None:
         await stage.commit(segment, {"email": CANARY.title(), "first_name": "Cnryann"}, subject=SUBJECT)
         await stage.commit(segment, {"sha256_email": CANARY}, action="WHATEVER")
         await stage.commit(segment, {"email": OTHER})
+    await planned(stage)
+
+
+def ids(person: str) -> tuple[bytes, ...]:
+    found = ids_of(person)
+    assert not isinstance(found, Invalid)
+    return tuple(found)
+
+
+async def planned(stage: Stage) -> int:
+    """A resync that was interrupted at the canary, who stands in its plan and its file beside somebody else."""
+    sha256, sha512 = ids(CANARY)
+    cousin = ids(OTHER)[0]
+    first = bytes(len(sha256))
+    async with stage.database.begin() as connection:
+        segment = stage.lane("trial").segment.id
+        number = await resyncs.ask(
+            connection, segment, Mode.RECONCILE, Origin.FILE, by="ann", state=State.PLANNED, reason="a test"
+        )
+        await resyncs.change(connection, number, position=sha256, subject_position=SUBJECT)
+        people = {sha256: pack_kept((sha256, sha512), b""), sha512: None, cousin: None, first: None}
+        rows = [
+            {"resync_id": number, "identity": one, "wanted": True, "anonymous": False, "sent": sent}
+            for one, sent in people.items()
+        ]
+        await connection.execute(insert(plans.items), rows)
+        subjects = {SUBJECT: sha256, CANARY: None, "someone": sha512, "a cousin": cousin}
+        lines = [{"resync_id": number, "subject": name, "identity": one} for name, one in subjects.items()]
+        await connection.execute(insert(plans.lines), lines)
+        body = FilePart(True, [(one, sent, None) for one, sent in people.items()] + [(cousin, None, CANARY)])
+        await plans.upload(connection, number, 0, pack_part(body))
+    return number
+
+
+async def test_a_plan_goes_on_without_an_erased_person_and_behind_whom_it_had_reached(stage: Stage) -> None:
+    number = await planned(stage)
+    await begin(stage)
+    await stage.erase()
+    cousin, first = ids(OTHER)[0], bytes(33)
+    async with stage.database.read() as connection:
+        found = await resyncs.find(connection, number)
+        assert found is not None
+        assert found.position == max((one for one in (first, cousin) if one < ids(CANARY)[0]), default=None)
+        assert found.subject_position == "a cousin"
+        left = [item.identity for item in await resyncs.next_items(connection, number, b"", 10)]
+        assert left == sorted([first, cousin])
+        assert await resyncs.next_lines(connection, number, "", 10) == {"a cousin": cousin}
+        body = await plans.part(connection, number, 0)
+        assert body is not None
+        assert unpack_part(body).rows == [(cousin, None, None), (first, None, None), (cousin, None, None)]
 
 
 async def test_nothing_of_an_erased_person_is_left_in_any_column(stage: Stage) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from syncd.domain.resync import Mode, Origin, State
 from syncd.operations import optouts
 from syncd.settings import Retention
 from syncd.store import retention
@@ -12,6 +13,9 @@ from syncd.store.alerts import alerts, notifications
 from syncd.store.audit import audit
 from syncd.store.erasures import erasure_places, erasures
 from syncd.store.people import api_tokens
+from syncd.store.plans import files, items, lines
+from syncd.store.plans import resyncs as asked_for
+from syncd.store.resyncs import ask, end
 from syncd.store.retention import Kept
 from syncd.store.tables import batches, dead_letters, insights, later, transitions
 from tests.component.privacy.stage import Stage
@@ -37,6 +41,7 @@ async def left(stage: Stage) -> dict[str, int]:
         notifications,
         audit,
         api_tokens,
+        asked_for,
     )
     async with stage.database.read() as connection:
         return {
@@ -65,6 +70,9 @@ async def test_what_has_ended_goes_after_its_time_only(stage: Stage, *, old: boo
         await connection.execute(insert(notifications).values(alert_id=1, event="healed", at=at, due_at=at))
         token = {"name": "t", "prefix": "p", "digest": b"d", "role": "viewer", "made_by": "ann"}
         await connection.execute(insert(api_tokens).values(ends_at=at, **token))
+        number = await ask(connection, 1, Mode.REPLAY, Origin.LEDGER, by="ann", state=State.WAITING)
+        await end(connection, number, State.DONE)
+        await connection.execute(update(asked_for).values(ended_at=at))
         await connection.execute(update(batches).values(created_at=at, closed_at=at))
         await connection.execute(update(dead_letters).values(created_at=at))
         await connection.execute(update(erasures).values(finished_at=at))
@@ -86,3 +94,19 @@ async def test_what_is_under_way_stays_however_old_it_is(stage: Stage) -> None:
         await connection.execute(update(batches).values(created_at=OLD))
         await connection.execute(update(dead_letters).values(created_at=OLD))
         assert await retention.expire(connection, SHORT) == {}
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_a_plan_goes_when_its_resync_has_ended_and_never_before(stage: Stage, *, ended: bool) -> None:
+    async with stage.database.begin() as connection:
+        number = await ask(connection, 1, Mode.RECONCILE, Origin.FILE, by="ann", state=State.PLANNED)
+        row = {"resync_id": number, "identity": b"\x01i"}
+        await connection.execute(insert(items).values(wanted=True, anonymous=False, **row))
+        await connection.execute(insert(lines).values(subject="s", **row))
+        await connection.execute(insert(files).values(resync_id=number, place=0, body=b""))
+        if ended:
+            await end(connection, number, State.CANCELLED)
+        await connection.execute(update(asked_for).values(created_at=OLD))
+    async with stage.database.begin() as connection:
+        gone = await retention.expire(connection, SHORT)
+    assert gone == (dict.fromkeys(("resync_items", "resync_subjects", "resync_files"), 1) if ended else {})
