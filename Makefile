@@ -10,7 +10,7 @@ BIN := .venv/bin
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check lint types test browser chart image image-base release simulate mutants faults format lock bench boards clean
+.PHONY: help install demo check lint types test debian chart image image-base release simulate mutants faults format lock bench boards clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -55,8 +55,10 @@ image-base: ## a base for it from Debian's packages, where no registry can be re
 release: .venv/.deploy ## wheel, chart, dashboards and SBOM of this version into dist/
 	.ci/release
 
-browser: ## Debian's Chromium, with which the console is tested; needs root
-	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+debian: ## what some tests need beside Python, from Debian's packages; needs root
+	@for tool in chromium promtool pgbouncer mariadbd; do command -v $$tool >/dev/null || missing=yes; done; \
+	test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	apt-get install -y -qq --no-install-recommends chromium prometheus pgbouncer mariadb-server >/dev/null; }
 
 simulate: install ## the whole daemon on virtual time, seed by seed; SEEDS=300 says how many
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)

@@ -19,7 +19,7 @@ from typing import Final, assert_never
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from syncd import __version__
-from syncd.domain import events
+from syncd.domain import events, resync_events
 from syncd.domain.outcome import Scope
 from syncd.domain.segment import SegmentParking, Status
 from syncd.domain.version import sunset
@@ -149,9 +149,9 @@ class Metrics:
                 self.forget_member(member, ())
             case events.Reasserted(segment=segment, identities=identities):
                 self._counter(catalogue.REASSERTED).add(identities, segment)
-            case events.ResyncMoved(segment=segment, ratio=ratio):
+            case resync_events.ResyncMoved(segment=segment, ratio=ratio):
                 self._gauge(catalogue.RESYNC_PROGRESS).set(ratio, segment)
-            case events.ResyncEnded(segment=segment):
+            case resync_events.ResyncEnded(segment=segment):
                 self._gauge(catalogue.RESYNC_PROGRESS).set(None, segment)
             case events.RowQuarantined(segment=segment):
                 self._counter(catalogue.ROWS_QUARANTINED).add(1, segment)
@@ -173,8 +173,8 @@ class Metrics:
                 | events.UnknownSegments()
                 | events.TombstonesPruned()
                 | events.LookFailed()
-                | events.ResyncPlanned()
-                | events.ResyncStarted()
+                | resync_events.ResyncPlanned()
+                | resync_events.ResyncStarted()
                 | events.AccountCrowded()
                 | events.TokenEnds()
                 | events.VersionEnds()

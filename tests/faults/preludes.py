@@ -7,7 +7,7 @@ replicas apart and marks every write transaction with the fencing token it was m
 from __future__ import annotations
 
 HASTE = """
-from syncd import service
+from syncd import rounds
 from syncd.domain import retry, settlement
 from syncd.pipeline import origin, react, refresh, run, watch
 from syncd.reconcile import provision
@@ -17,7 +17,7 @@ react.OUTAGE = retry.Backoff(0.3, 1.0)
 settlement.BATCH = retry.Backoff(0.1, 1.0)
 settlement.APART = retry.Backoff(0.5, 1.0)
 run._REFRESH = 0.25
-service._PROVISION = 0.25
+rounds._PAUSE = 0.25
 provision._PATIENCE = 2
 """
 """Seconds become tenths where waiting proves nothing."""

@@ -65,6 +65,8 @@ async def test_people_opt_out_and_in_again(house: House) -> None:
     assert [one["kind"] for one in (*first["items"], *second["items"])] == ["opt_out", "opt_out"]
     assert await admin.send("POST", "/api/v1/opt-outs/remove", PERSON) == {"removed": True}
     assert await admin.send("POST", "/api/v1/opt-outs/check", PERSON) == {"suppression": None}
+    deeds = [row["action"] for row in (await admin.get("/api/v1/audit"))["items"]]
+    assert {"opt_out.add", "opt_out.remove"} <= set(deeds)
 
 
 async def test_an_operator_asks_whether_a_person_is_in_it(house: House) -> None:

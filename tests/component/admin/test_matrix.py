@@ -42,6 +42,12 @@ EXPECTED: Final[dict[str, tuple[str, ...]]] = {
     "GET /api/v1/segments/{segment}/counts": (*VIEWERS, ABSENT),
     "POST /api/v1/segments/{segment}/insights": (*VIEWERS, ABSENT),
     "POST /api/v1/segments/{segment}/forecast": (*VIEWERS, ABSENT),
+    "GET /api/v1/resyncs": (*VIEWERS, LIMITED),
+    "GET /api/v1/resyncs/{number}": (*VIEWERS, ABSENT),
+    "POST /api/v1/segments/{segment}/resyncs": (*OPERATORS, ABSENT),
+    "POST /api/v1/segments/{segment}/resyncs/snapshot": (*OPERATORS, ABSENT),
+    "POST /api/v1/resyncs/{number}/start": (*OPERATORS, ABSENT),
+    "POST /api/v1/resyncs/{number}/cancel": (*OPERATORS, ABSENT),
     "POST /api/v1/changes": (*OPERATORS, LIMITED),
     "GET /api/v1/changes/{number}": (*VIEWERS, ABSENT),
     "GET /api/v1/batches": (*VIEWERS, LIMITED),
@@ -94,6 +100,8 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/segments/{segment}/recreate": {"confirm": "ours"},
     "POST /api/v1/segments/{segment}/insights": {"groupings": ["seniorities"]},
     "POST /api/v1/segments/{segment}/forecast": _FORECAST,
+    "POST /api/v1/segments/{segment}/resyncs": {"mode": "replay"},
+    "POST /api/v1/resyncs/{number}/start": {"reason": "TICKET-1"},
     "POST /api/v1/changes": {"changes": [{"segment": "ours", "action": "ADD", "payload": {"email": "a@example.com"}}]},
     "POST /api/v1/dead-letters/retry": {"ids": [1, 2]},
     "POST /api/v1/dead-letters/drop": {"ids": [1, 2]},
@@ -113,6 +121,7 @@ BODIES: Final[dict[str, Any]] = {
 QUERIES: Final = {
     "DELETE /api/v1/segments/{segment}": "?confirm=ours",
     "GET /api/v1/entities": "?text=germany",
+    "POST /api/v1/segments/{segment}/resyncs/snapshot": "?as_of=2026-01-01T00:00:00Z",
     "GET /api/v1/templates": f"?account={OURS}",
 }
 PARTS: Final = {"segment": "ours", "member": "demo", "number": "1", "template": "7", "name": "somebody"}
