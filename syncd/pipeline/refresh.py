@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.events import MemberParked, MemberResumed, SegmentParked, SegmentResumed
 from syncd.domain.outcome import Scope
+from syncd.domain.retry import Wait
 from syncd.domain.segment import MemberParking, SegmentKey, SegmentParking, Status
 from syncd.domain.settlement import Journey
+from syncd.linkedin.pacing import Pacer
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
 from syncd.store import batches, letters, resyncs, segments, source, throttles
@@ -53,16 +55,17 @@ async def recover(lane: Lane, member: Member, tools: Tools) -> None:
     """Finds batches of a transaction whose commit took effect although it failed, before anything stands behind them. To
     be called while nothing else enters the lane. Raises LeaseLost, Transient.
     """
-    known = {batch.journey.id for batch in lane.batches}
 
     async def work(connection: AsyncConnection) -> list[Stored]:
         await alone(connection, member.grant)
         return await batches.open_of(connection, [lane.segment.id])
 
-    for batch in await tools.database.transact(work):
-        if batch.id not in known:
-            lane.add(Journey.begin(batch.id, batch.segment_id, batch.kind, batch.elements, batch.states))
-    lane.doubted = False
+    async with lane.gathering:
+        known = {batch.journey.id for batch in lane.batches}
+        for batch in await tools.database.transact(work):
+            if batch.id not in known:
+                lane.add(Journey.begin(batch.id, batch.segment_id, batch.kind, batch.elements, batch.states))
+        lane.doubted = False
 
 
 def _tell(member: Member, tools: Tools) -> None:
@@ -99,15 +102,24 @@ async def refresh(member: Member, tools: Tools) -> None:
     member.epoch_parked = recorded.parked_words is not None
     for wait in waits:
         pacer = member.pacers.get(wait.resource)
-        if pacer is not None and wait.seconds > 0:
-            pacer.shut(wait.seconds, probe=wait.scope is not Scope.MINUTE)
-            member.throttles_in_a_row.setdefault(wait.resource, wait.in_a_row)
+        if pacer is not None and (wait.seconds > 0 or wait.resource not in member.throttles_in_a_row):
+            _heed(wait, pacer, member, now)
     for segment, reason in _place(member, bindings, moment, now):
         tools.emit(SegmentResumed(segment=segment, reason=reason.value))
     for lane in member.lanes():
         lane.owed, lane.wanted = lane.segment.id in owed, lane.segment.id in wanted
         lane.resyncing = lane.segment.id in resyncing
     member.ring()
+
+
+def _heed(wait: Wait, pacer: Pacer, member: Member, now: float) -> None:
+    """A pause that another process or member began. Whoever takes over after a daily limit begins with one probe and counts
+    on, also where the wait is over.
+    """
+    pacer.shut(max(0.0, wait.seconds), probe=wait.scope is not Scope.MINUTE)
+    if wait.resource not in member.throttles_in_a_row:
+        member.throttles_in_a_row[wait.resource] = wait.in_a_row
+        member.throttled_at[wait.resource] = now
 
 
 def _place(

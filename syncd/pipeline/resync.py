@@ -71,7 +71,8 @@ async def _replay(connection: AsyncConnection, lane: Lane, going: Resync, tools:
     if under_way:
         await batches.promise_reassertion(connection, segment, [*map(Trace, under_way)], 2 * tools.request_timeout)
     entries = await ledger.entries(connection, segment, [one for one in held if one not in under_way])
-    wanted = [_again(entry) for _, entry in sorted(entries.items())]
+    # Somebody may have left since the page was read: what is settled meanwhile stands in no open batch any more.
+    wanted = [_again(entry) for _, entry in sorted(entries.items()) if entry.present]
     barred = await tools.suppression.barred(connection, wanted)
     sent = [element for element in wanted if element.ids[0] not in barred]
     done = {"looked_at": len(held), "added": len(sent), "skipped": len(under_way) + len(wanted) - len(sent)}

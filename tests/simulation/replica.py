@@ -20,7 +20,7 @@ import aiosqlite
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from syncd import service
+from syncd import rounds, service
 from syncd.domain import collapse
 from syncd.domain.events import Event
 from syncd.linkedin.auth import TokenSource
@@ -97,7 +97,7 @@ def in_place(loop: VirtualLoop, disk: Disk, world: World, dice: random.Random, c
         put(patch.object(AsyncAdapt_aiosqlite_connection, "rollback", adapter.rollback))
         put(patch.object(SQLiteDialect_pysqlite, "set_isolation_level", adapter.set_isolation_level))
         put(patch.object(service, "_log", _Silence()))
-        for module, name in product((service, voices), others):
+        for module, name in product((service, rounds, voices), others):
             if hasattr(module, name):
                 put(patch.object(module, name, others[name]))
         put(patch.object(pipeline_run, "_REFRESH", 4.0))
