@@ -69,7 +69,9 @@ async def _replay(connection: AsyncConnection, lane: Lane, going: Resync, tools:
         return _Page(more=False)
     under_way = {identity for identity in held if lane.latest(identity) is not None} if lane.batches else set()
     if under_way:
-        await batches.promise_reassertion(connection, segment, map(Trace, under_way), 2 * tools.request_timeout)
+        await batches.promise_reassertion(
+            connection, segment, [Trace(one) for one in under_way], 2 * tools.request_timeout
+        )
     entries = await ledger.entries(connection, segment, [one for one in held if one not in under_way])
     sent = [_again(entry) for _, entry in sorted(entries.items())]
     done = {"looked_at": len(held), "added": len(sent), "skipped": len(under_way)}
