@@ -52,6 +52,10 @@ DEEDS: Final[list[tuple[str, str, Any, int, str, str, dict[str, Any], dict[str, 
      {"role": "viewer"}, {}),
 ]  # fmt: skip
 ELSEWHERE: Final = {
+    "POST /api/v1/segments/{segment}/resyncs": "tests/component/admin/test_resyncs.py",
+    "POST /api/v1/segments/{segment}/resyncs/snapshot": "tests/component/admin/test_resyncs.py",
+    "POST /api/v1/resyncs/{number}/start": "tests/component/admin/test_resyncs.py",
+    "POST /api/v1/resyncs/{number}/cancel": "tests/component/admin/test_resyncs.py",
     "POST /api/v1/session": "test_signing_in_and_out_is_written_down",
     "POST /api/v1/session/password": "test_signing_in_and_out_is_written_down",
     "DELETE /api/v1/session": "test_signing_in_and_out_is_written_down",

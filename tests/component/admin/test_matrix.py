@@ -42,6 +42,12 @@ EXPECTED: Final[dict[str, tuple[str, ...]]] = {
     "GET /api/v1/segments/{segment}/counts": (*VIEWERS, ABSENT),
     "POST /api/v1/segments/{segment}/insights": (*VIEWERS, ABSENT),
     "POST /api/v1/segments/{segment}/forecast": (*VIEWERS, ABSENT),
+    "POST /api/v1/segments/{segment}/resyncs": (*OPERATORS, ABSENT),
+    "POST /api/v1/segments/{segment}/resyncs/snapshot": (*OPERATORS, ABSENT),
+    "GET /api/v1/resyncs": (*VIEWERS, LIMITED),
+    "GET /api/v1/resyncs/{number}": (*VIEWERS, ABSENT),
+    "POST /api/v1/resyncs/{number}/start": (*OPERATORS, ABSENT),
+    "POST /api/v1/resyncs/{number}/cancel": (*OPERATORS, ABSENT),
     "POST /api/v1/changes": (*OPERATORS, LIMITED),
     "GET /api/v1/changes/{number}": (*VIEWERS, ABSENT),
     "GET /api/v1/batches": (*VIEWERS, LIMITED),
@@ -57,6 +63,7 @@ EXPECTED: Final[dict[str, tuple[str, ...]]] = {
     "POST /api/v1/members/{member}/sign-in": (*ADMINS, NO),
     "POST /api/v1/members/{member}/sign-in/finish": (*ADMINS, NO),
     "GET /api/v1/facets": (*VIEWERS, YES),
+    "POST /api/v1/segments/{segment}/resyncs/snapshot": "?as_of=2026-01-01T00:00:00Z",
     "GET /api/v1/entities": (*VIEWERS, YES),
     "GET /api/v1/templates": (*VIEWERS, ABSENT),
     "POST /api/v1/templates": (*OPERATORS, ABSENT),
@@ -83,6 +90,8 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/segments/{segment}/recreate": {"confirm": "ours"},
     "POST /api/v1/segments/{segment}/insights": {"groupings": ["seniorities"]},
     "POST /api/v1/segments/{segment}/forecast": _FORECAST,
+    "POST /api/v1/segments/{segment}/resyncs": {"mode": "replay"},
+    "POST /api/v1/resyncs/{number}/start": {"reason": "TICKET-1"},
     "POST /api/v1/changes": {"changes": [{"segment": "ours", "action": "ADD", "payload": {"email": "a@example.com"}}]},
     "POST /api/v1/dead-letters/retry": {"ids": [1, 2]},
     "POST /api/v1/dead-letters/drop": {"ids": [1, 2]},
@@ -190,6 +199,7 @@ async def everything(database: Database) -> list[Any]:
     """What an admin of all accounts would see change."""
     from sqlalchemy import select  # noqa: PLC0415  # the only test that looks behind the application
 
+    from syncd.store.plans import resyncs  # noqa: PLC0415
     from syncd.store.tables import dead_letters, outbox, segments  # noqa: PLC0415
 
     async with database.read() as connection:
@@ -199,6 +209,7 @@ async def everything(database: Database) -> list[Any]:
                 (segments, (segments.c.paused, segments.c.order_given, segments.c.name)),
                 (dead_letters, (dead_letters.c.retry,)),
                 (outbox, (outbox.c.segment_key,)),
+                (resyncs, (resyncs.c.state, resyncs.c.words)),
             )
         ]
 
