@@ -63,7 +63,6 @@ EXPECTED: Final[dict[str, tuple[str, ...]]] = {
     "POST /api/v1/members/{member}/sign-in": (*ADMINS, NO),
     "POST /api/v1/members/{member}/sign-in/finish": (*ADMINS, NO),
     "GET /api/v1/facets": (*VIEWERS, YES),
-    "POST /api/v1/segments/{segment}/resyncs/snapshot": "?as_of=2026-01-01T00:00:00Z",
     "GET /api/v1/entities": (*VIEWERS, YES),
     "GET /api/v1/templates": (*VIEWERS, ABSENT),
     "POST /api/v1/templates": (*OPERATORS, ABSENT),
@@ -105,6 +104,7 @@ BODIES: Final[dict[str, Any]] = {
 }
 QUERIES: Final = {
     "DELETE /api/v1/segments/{segment}": "?confirm=ours",
+    "POST /api/v1/segments/{segment}/resyncs/snapshot": "?as_of=2026-01-01T00:00:00Z",
     "GET /api/v1/entities": "?text=germany",
     "GET /api/v1/templates": f"?account={OURS}",
 }
