@@ -187,8 +187,9 @@ async def _started(
 
         await rig.wait_until(bound, "segments are bound", daemon, seconds=300)
         await asyncio.sleep(_SETTLING_IN)
-        yield Ground(world=world, rig=rig, daemon=daemon, server=server, url=plain)
-        assert await daemon.stop() == 0
+        made = Ground(world=world, rig=rig, daemon=daemon, server=server, url=plain)
+        yield made
+        assert await made.daemon.stop() == 0
 
 
 def _fill_sqlite(path: str, segment: str, rows: int) -> None:
