@@ -1,6 +1,7 @@
 # The image holds Python, /opt/venv and an ordinary user. Everything in it comes from hashed lock files.
 #
-#   docker build --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)" -t syncd .
+#   make image                              builds it with buildah or docker, runs it, measures it
+#   make image PYTHON_IMAGE=name@sha256:…   on a base that is pinned by its digest, as a release should be
 #
 # Any image with Python >= 3.11 and its venv module serves as the base.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
@@ -10,11 +11,13 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /src
 COPY requirements.lock requirements-dev.lock ./
-RUN python3 -m venv /opt/venv \
- && /opt/venv/bin/python -m pip install --require-hashes --only-binary :all: -r requirements.lock
-RUN python3 -m venv /opt/build \
- && awk '/^[^ ]/ {wanted = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} wanted' \
+# What runs, with the extras mysql and oidc.
+RUN awk '/^[^ ]/ {wanted = /^(aiomysql|joserfc|pymysql)==/} wanted' requirements-dev.lock > extras.lock \
+ && python3 -m venv /opt/venv \
+ && /opt/venv/bin/python -m pip install --require-hashes --only-binary :all: -r requirements.lock -r extras.lock
+RUN awk '/^[^ ]/ {wanted = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} wanted' \
     requirements-dev.lock > build.lock \
+ && python3 -m venv /opt/build \
  && /opt/build/bin/python -m pip install --require-hashes --only-binary :all: -r build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY migrations migrations
@@ -22,7 +25,9 @@ COPY syncd syncd
 RUN /opt/build/bin/python -m pip wheel --no-build-isolation --no-deps --wheel-dir /dist . \
  && /opt/venv/bin/python -m pip install --no-index --no-deps /dist/*.whl \
  && /opt/venv/bin/python -m pip check \
- && /opt/venv/bin/python -m pip uninstall --yes pip setuptools
+ && /opt/venv/bin/python -m pip uninstall --yes pip setuptools \
+ && rm /opt/venv/bin/[Aa]ctivate* \
+ && find /opt/venv -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.pyi' \) -delete
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0

@@ -24,37 +24,35 @@ import structlog
 
 from syncd.admin.app import install
 from syncd.admin.desk import Desk
-from syncd.domain.events import DatabaseFailed, Emit, Event, LookFailed, RequestEnded, TokenRefreshed
-from syncd.domain.outcome import Failure, Sunset, TokenRefused
+from syncd.domain.events import Emit, Event, RequestEnded
 from syncd.domain.quota import quota
-from syncd.domain.segment import MemberKey, MemberParking
+from syncd.domain.segment import MemberKey
 from syncd.errors import BadConfiguration, Fatal, Transient
 from syncd.linkedin.auth import TokenSource
-from syncd.linkedin.caller import Caller
 from syncd.linkedin.pacing import Pacer
 from syncd.linkedin.transport import Observe, Transport
 from syncd.observe.health import health_app, listening, metrics_app
 from syncd.observe.logs import configure, log_events
 from syncd.observe.metrics import Metrics, watch_loop
 from syncd.observe.usage import Usage
-from syncd.operations import people, resyncs, voices
-from syncd.pipeline import react, refresh, watch
+from syncd.operations import optouts, people, voices
+from syncd.operations.persons import key_if_any
+from syncd.pipeline import watch
 from syncd.pipeline.lanes import Road
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.origin import Origin
 from syncd.pipeline.own import Ownership
-from syncd.pipeline.run import Beside, work
-from syncd.reconcile import resync, watchdog
-from syncd.reconcile.provision import Provisioner
-from syncd.reconcile.track import Tracker
+from syncd.pipeline.run import work
+from syncd.pipeline.suppress import Suppression
+from syncd.reconcile import watchdog, webhook
+from syncd.rounds import Rounds
 from syncd.settings import Member as Declared
 from syncd.settings import Settings
 from syncd.store import lockfile, migrate, notices, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
+from syncd.store.retention import Kept
 
-_PROVISION: Final = 2.0
-_LISTEN_AGAIN: Final = 5.0
 _log = structlog.get_logger("syncd")
 
 
@@ -91,6 +89,10 @@ async def run(settings: Settings) -> None:
                 ticking = group.create_task(watch_loop(metrics))
                 await daemon.live(stop)
                 ticking.cancel()
+
+
+def _say_listening() -> None:
+    _log.info("listening", channel=notices.CHANNEL)
 
 
 def _signals() -> asyncio.Event:
@@ -141,6 +143,7 @@ class Daemon:
             request_timeout=timeout,
             allow_names_only=settings.users.allow_names_only,
             origin=Origin(self.database, emit),
+            suppression=Suppression(key_if_any(settings)),
         )
 
     def reasons(self) -> list[str]:
@@ -156,6 +159,7 @@ class Daemon:
             async with asyncio.TaskGroup() as group:
                 hint = asyncio.Event()
                 loops = [
+                    group.create_task(webhook.tend(self._settings, self.database, self._emit, time.time)),
                     group.create_task(
                         watch.poll(
                             lambda: ownership.owned,
@@ -166,13 +170,15 @@ class Daemon:
                         )
                     ),
                     group.create_task(watch.measure(lambda: ownership.owned, self._tools)),
-                    group.create_task(watch.prune(lambda: ownership.owned, self._tools)),
+                    group.create_task(
+                        watch.prune(lambda: ownership.owned, self._tools, Kept(**self._settings.retention.model_dump()))
+                    ),
                     group.create_task(
                         watchdog.watch_version(self._settings.linkedin.api_version, self._emit, time.time)
                     ),
                 ]
                 if self._settings.outbox.notify and self.database.is_postgresql:
-                    loops.append(group.create_task(self._listen(hint)))
+                    loops.append(group.create_task(watch.listen(self._tools, hint, _say_listening)))
                 self._why_not = []
                 _log.info("ready", replica=ownership.replica, members=len(ownership.members))
                 waiting = group.create_task(self._say_stopping(stop))
@@ -183,15 +189,6 @@ class Daemon:
 
     def _reached(self, trouble: str) -> None:
         self._why_not = [trouble] if trouble else []
-
-    async def _listen(self, hint: asyncio.Event) -> None:
-        """Notifications are a hint only: while there are none, polling does the work."""
-        while True:
-            try:
-                await notices.listen(self.database, hint, lambda: _log.info("listening", channel=notices.CHANNEL))
-            except Transient as error:
-                self._emit(DatabaseFailed(where="listening", words=str(error)))
-            await asyncio.sleep(_LISTEN_AGAIN)
 
     async def _say_stopping(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -204,6 +201,7 @@ class Daemon:
         while not stop.is_set():
             try:
                 await migrate.usable(self.database)
+                await optouts.readable(self.database, self._settings)
                 await self._declare()
                 await self._reseal()
                 if await people.first_admin(self.database, self._settings):
@@ -285,116 +283,11 @@ class Daemon:
         caller = voices.caller(
             self._settings, member.transport, member.tokens, lambda: member.may_send(time.monotonic())
         )
-        beside = (
-            self._provisioning(member, caller),
-            self._tracking(member, caller),
-            self._watching(member, caller),
-            self._resyncing(member),
-        )
+        refreshes = self._enrolled[member.key].declared.refresh_token_file is not None
+        beside = Rounds(self._settings, self._tools, member, caller, refreshes=refreshes).all()
         try:
             return await work(member, self._tools, beside, stop, lambda: self._settings.shutdown.deadline)
         finally:
             keys = [lane.segment.key for lane in member.lanes()]
             self._metrics.forget_member(member.key, keys)
             self._usage.forget(member.key)
-
-    def _provisioning(self, member: Member, caller: Caller) -> Beside:
-        provisioner = Provisioner(
-            database=self.database,
-            grant=member.grant,
-            caller=caller,
-            emit=self._emit,
-            instance=self._settings.instance,
-            source_platform=self._settings.linkedin.source_platform or "",
-            request_timeout=self._tools.request_timeout,
-            is_idle=lambda segment: segment.takes_lists or member.roads[segment.resource].put(segment).is_idle,
-        )
-
-        async def provision() -> None:
-            async with self.database.read() as connection:
-                bindings, _ = await segments.of_members(connection, [member.key], lists=True)
-            wanting = [binding for binding in bindings if binding.order or binding.segment.dmp_id is None]
-            for binding in wanting:
-                if member.trusts(time.monotonic()):
-                    await provisioner.carry_out(binding)
-            if wanting:
-                await refresh.refresh(member, self._tools)
-            await asyncio.sleep(_PROVISION)
-
-        return provision
-
-    def _tracking(self, member: Member, caller: Caller) -> Beside:
-        tracker = Tracker(
-            database=self.database,
-            grant=member.grant,
-            caller=caller,
-            emit=self._emit,
-            repairs=self._settings.resync.after_expiry == "replay",
-            interval=self._settings.tracker.interval,
-        )
-        told: tuple[float | None, float | None] | None = None
-
-        async def track() -> None:
-            nonlocal told
-            async with self.database.read() as connection:
-                bindings, moment = await segments.of_members(connection, [member.key], lists=True)
-            may_ask = member.may_send(time.monotonic())
-            seen = may_ask and await tracker.follow([binding.segment for binding in bindings], moment)
-            await refresh.refresh(member, self._tools)
-            await self._looked(member, seen)
-            ends = member.tokens.ends
-            if ends != told:
-                told = ends
-                self._emit(TokenRefreshed(member=member.key, access_ends=ends[0], refresh_ends=ends[1]))
-            await asyncio.sleep(tracker.pause)
-
-        return track
-
-    def _resyncing(self, member: Member) -> Beside:
-        resyncer = resync.Resyncer(
-            database=self.database,
-            grant=member.grant,
-            emit=self._emit,
-            wishes=resyncs.wishes(self._settings),
-            fuse=self._settings.resync.fuse,
-            allow_names_only=self._settings.users.allow_names_only,
-        )
-
-        async def advance() -> None:
-            async with self.database.read() as connection:
-                bindings, moment = await segments.of_members(connection, [member.key])
-            if await resyncer.advance([binding.segment for binding in bindings], moment):
-                await refresh.refresh(member, self._tools)
-            else:
-                await asyncio.sleep(_PROVISION)
-
-        return advance
-
-    def _watching(self, member: Member, caller: Caller) -> Beside:
-        dog = watchdog.Watchdog(
-            database=self.database,
-            grant=member.grant,
-            caller=caller,
-            emit=self._emit,
-            refreshes=self._enrolled[member.key].declared.refresh_token_file is not None,
-            wall=time.time,
-        )
-
-        async def look() -> None:
-            async with self.database.read() as connection:
-                bindings, _ = await segments.of_members(connection, [member.key], lists=True)
-            await self._looked(member, await dog.look({binding.segment.account for binding in bindings}) or True)
-            await asyncio.sleep(watchdog.EVERY)
-
-        return look
-
-    async def _looked(self, member: Member, seen: Failure | bool) -> None:
-        """What it means for a member that LinkedIn could be asked (`seen` is false where there was nothing to ask), or not."""
-        if isinstance(seen, TokenRefused):
-            await react.park_member(member, self._tools, MemberParking.TOKEN, seen.words)
-        elif isinstance(seen, Sunset):
-            await react.park_member(member, self._tools, MemberParking.VERSION, seen.words)
-        elif not isinstance(seen, bool):
-            self._emit(LookFailed(member=member.key, words=seen.words))
-        elif seen:
-            await react.resume_member(member, self._tools)  # it may have nothing in flight that could try again

@@ -17,6 +17,7 @@ from syncd.admin.api import (
     batches,
     changes,
     document,
+    erasures,
     letters,
     members,
     people,
@@ -26,6 +27,8 @@ from syncd.admin.api import (
     session,
     templates,
 )
+from syncd.admin.console import frame
+from syncd.admin.console.routes import PAGES
 from syncd.admin.desk import DESK, Desk
 from syncd.admin.routes import Route
 from syncd.admin.serving import serving
@@ -42,9 +45,11 @@ API: Final[tuple[Route, ...]] = (
     *templates.ROUTES,
     *audit.ROUTES,
     *people.ROUTES,
+    *erasures.ROUTES,
 )  # fmt: skip
 ROUTES: Final[tuple[Route, ...]] = (
     *API,
+    *PAGES,
     document.route(API),
     *oidc.ROUTES,
 )  # fmt: skip
@@ -55,6 +60,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def install(app: web.Application, desk: Desk, routes: Sequence[Route] = ROUTES) -> None:
     """Puts the routes into an application that is not served yet, beside what is there."""
     app[DESK] = desk
+    frame.furnish(app, desk)
     app.middlewares.append(_tell)
     app.on_response_prepare.append(headers.dressing(https=desk.is_https))
     for route in routes:

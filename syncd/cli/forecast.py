@@ -14,7 +14,8 @@ from syncd.cli.narrowing import facet_options, svg_option
 from syncd.cli.plots import area
 from syncd.cli.shell import Shell
 from syncd.cli.showing import Column, as_program, json_option, listing
-from syncd.cli.svg import Line, draw
+from syncd.cli.svg import draw
+from syncd.domain.charts import Line
 from syncd.domain.forecast import Objective, Optimization, Spot, value_at
 from syncd.operations import forecasts as operations
 from syncd.operations import targets

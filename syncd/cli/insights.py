@@ -12,7 +12,8 @@ from syncd.cli.narrowing import facet_options, svg_option
 from syncd.cli.plots import bar
 from syncd.cli.shell import Shell
 from syncd.cli.showing import Column, as_program, json_option, listing, said
-from syncd.cli.svg import Bar, Bars, draw
+from syncd.cli.svg import draw
+from syncd.domain.charts import Bar, Bars
 from syncd.domain.insight import FEWEST, MOST_PEOPLE, Order
 from syncd.operations import insights as operations
 from syncd.operations import targets

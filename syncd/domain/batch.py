@@ -226,6 +226,7 @@ class Sent(msgspec.Struct, array_like=True, frozen=True):
 
 _sent: Final = msgspec.msgpack.Decoder(Sent)
 _NAMES: Final = 0x04
+"""Tags below it are those of people whose fields nothing repeats."""
 _FIRST_COMPANY_TAG: Final = 0x11
 
 
@@ -234,11 +235,12 @@ def keeps_fields(identity: bytes) -> bool:
     return identity[0] >= _FIRST_COMPANY_TAG or identity[0] == _NAMES
 
 
-def pack_all_sent(elements: Sequence[Element]) -> list[bytes | None]:
-    """`pack_sent` of each."""
-    if are_plain(elements) and not any(map(keeps_fields, {element.ids[0][:1] for element in elements})):
-        return [None] * len(elements)
-    return [pack_sent(element) for element in elements]
+def pack_all_sent(ordered: Sequence[Element]) -> list[bytes | None]:
+    """`pack_sent` of each, for elements in the order of their identities; empty where none has any."""
+    if not ordered or (ordered[-1].ids[0][0] < _NAMES and are_plain(ordered)):
+        return []
+    packed = [pack_sent(element) for element in ordered]
+    return packed if any(packed) else []
 
 
 def pack_sent(element: Element) -> bytes | None:

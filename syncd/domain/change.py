@@ -68,6 +68,7 @@ class Reason(StrEnum):
     INVALID_ORGANIZATION_URN = "invalid_organization_urn"
     FIELD_TOO_LONG = "field_too_long"
     CRASHED_INTAKE = "crashed_intake"
+    SUPPRESSED = "suppressed"
     REFUSED = "refused"
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from syncd.domain.resync_events import ResyncEnded, ResyncMoved, ResyncPlanned, ResyncStarted
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowsTaken:
@@ -236,48 +238,6 @@ class Reasserted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResyncPlanned:
-    """A source was compared with the ledger; nothing is sent yet."""
-
-    segment: str
-    resync: int
-    adds: int
-    removes: int
-    changes: int
-    unchanged: int
-    rejected: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResyncStarted:
-    segment: str
-    resync: int
-    mode: str
-    by: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResyncMoved:
-    """How far a running resync is, from 0 to 1."""
-
-    segment: str
-    ratio: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResyncEnded:
-    """`how` is done, cancelled, failed or blown: a scheduled one that would have removed more than the fuse lets pass."""
-
-    segment: str
-    resync: int
-    mode: str
-    how: str
-    sent: int
-    words: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RowQuarantined:
     """A row that crashed the process again and again was put aside."""
 
@@ -319,9 +279,50 @@ class TombstonesPruned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsExpired:
+    """Rows of a table that were kept long enough are deleted."""
+
+    table: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureEnded:
+    """A person is out of every segment, or for good (`kind`); nothing says who."""
+
+    erasure: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRaised:
+    """Something wants a person, or got worse; said once."""
+
+    kind: str
+    about: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertHealed:
+    kind: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookFailed:
+    """A notification did not arrive; it is tried again."""
+
+    notification: int
+    attempts: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What is read from the database now and then, for the segments and members this process owns. Ages in seconds;
-    `dead_letters` by (segment, reason); `pending` by segment: rows and age of the oldest.
+    `dead_letters` by (segment, reason); `pending` by segment: rows and age of the oldest; `paused`
+    says of each segment whether it or its member is.
     """
 
     pending: Mapping[str, tuple[int, float]]
@@ -330,6 +331,7 @@ class Measured:
     dead_letters: Mapping[tuple[str, str], int]
     dead_tuples: int | None
     oldest_transaction: float | None
+    paused: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,6 +380,11 @@ Event = (
     | DatabaseFailed
     | LookFailed
     | TombstonesPruned
+    | RowsExpired
+    | ErasureEnded
+    | AlertRaised
+    | AlertHealed
+    | WebhookFailed
     | Measured
     | LimitSeen
 )

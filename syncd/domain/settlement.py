@@ -92,7 +92,9 @@ class Journey:
     ) -> Journey:
         """The journey of a stored batch; what `states` says is settled does not go again."""
         known = bytearray(states) if states else bytearray(len(elements))
-        unsettled = [index for index, state in enumerate(known) if state == State.OPEN]
+        unsettled: Sequence[int] = range(len(elements))
+        if states:
+            unsettled = [index for index, state in enumerate(known) if state == State.OPEN]
         accepted = State.ACCEPTED in known
         return cls(
             batch, segment_id, kind, elements, known, [Part(unsettled)] if unsettled else [], accepted_any=accepted

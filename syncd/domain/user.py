@@ -167,7 +167,7 @@ def _ids(given: _Given) -> tuple[Key, ...] | Invalid:
     if email:
         if len(email) > _LONGEST_ADDRESS or not _is_address(email):
             return _refuse(email)
-        digest = Key(_SHA256_EMAIL + hash_email(email))
+        digest: Key = _SHA256_EMAIL + hash_email(email)  # type: ignore[assignment]  # Key() costs a call a row
         if not (given.sha256_email or given.sha512_email or given.google_aid):
             return (digest,)
         ids.append(digest)

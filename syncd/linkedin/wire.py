@@ -62,7 +62,11 @@ def company_element(action: str, fields: bytes) -> bytes:
 
 
 def batch_body(elements: Iterable[bytes]) -> bytes:
-    return b'{"elements":[' + b",".join(elements) + b"]}"
+    """All of them, copied once: a megabyte is not put together twice."""
+    parts = [*elements] or [b""]
+    parts[0] = b'{"elements":[' + parts[0]
+    parts[-1] += b"]}"
+    return b",".join(parts)
 
 
 def results(body: bytes, sent: int, uuid: str = "", secrets: tuple[str, ...] = ()) -> Delivered | Unclear:

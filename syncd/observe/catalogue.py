@@ -1,6 +1,6 @@
 """Every metric syncd exports. The names are pinned by `design.md` §5: dashboards and alerts stand on them.
 
-`EXTRAS` come on top of the pinned ones. `docs/metrics.md` is written from here.
+`EXTRAS` come on top of the pinned ones, `PROCESS` from the client library. `docs/metrics.md` is written from here.
 """
 
 from __future__ import annotations
@@ -293,6 +293,13 @@ MAY_WRITE: Final = Gauge(
     means="Whether the member's role in an ad account of its segments lets it change them.",
     todo="0: ask the account's owner for CAMPAIGN_MANAGER.",
 )
+SEGMENT_PAUSED: Final = Gauge(
+    name="syncd_segment_paused",
+    labels=("segment",),
+    unit="0 or 1",
+    means="Whether a person paused the segment or its member; its rows stay in the outbox.",
+    todo="1 longer than meant: `syncd segments resume KEY` or `syncd members resume KEY`.",
+)
 
 EXTRAS: Final = (
     ROWS_QUARANTINED,
@@ -301,5 +308,49 @@ EXTRAS: Final = (
     UNDOCUMENTED_TRANSITIONS,
     ACCOUNT_SEGMENTS,
     MAY_WRITE,
+    SEGMENT_PAUSED,
 )
 ALL: Final = tuple(value for value in tuple(globals().values()) if isinstance(value, Definition))
+
+PROCESS: Final = (
+    Counter(
+        name="process_cpu_seconds_total",
+        unit="seconds",
+        means="User and system time of this process.",
+        todo="A rate near 1: one core is full; add a replica, or give the member one of its own.",
+    ),
+    Gauge(
+        name="process_resident_memory_bytes",
+        unit="bytes",
+        means="Memory of this process.",
+        todo="It grows without end: report it with the number of members and segments.",
+    ),
+    Gauge(
+        name="process_virtual_memory_bytes",
+        unit="bytes",
+        means="Address space of this process.",
+        todo="Nothing; see process_resident_memory_bytes.",
+    ),
+    Gauge(
+        name="process_start_time_seconds",
+        unit="seconds since 1970",
+        means="When this process started.",
+        todo="It changes outside a rollout: the log's last lines of the process before say why.",
+    ),
+    Gauge(
+        name="process_open_fds",
+        unit="descriptors",
+        means="Open file descriptors.",
+        todo="Near process_max_fds: raise the limit.",
+    ),
+    Gauge(name="process_max_fds", unit="descriptors", means="The limit of open file descriptors.", todo="Nothing."),
+)
+"""What the client library tells of the process, on Linux, under the names that every exporter uses."""
+
+UNDRAWN: Final = {
+    "process_virtual_memory_bytes": "an address space is no memory",
+    "process_start_time_seconds": "Kubernetes shows restarts",
+    "process_open_fds": "a connection for each request in flight, far below any limit",
+    "process_max_fds": "a constant",
+}
+"""Metrics that no dashboard needs, and why."""

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TextIO, assert_never
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from syncd.domain import events
+from syncd.domain import events, resync_events
 from syncd.domain.events import Event
 from syncd.observe import redact
 from syncd.observe.traces import traces
@@ -168,13 +168,15 @@ def level_of(event: Event) -> int:
             | events.AccountCrowded()
             | events.TokenEnds()
             | events.VersionEnds()
+            | events.AlertRaised()
+            | events.WebhookFailed()
         ):
             return logging.WARNING
         case events.ResourceBackedOff(seconds=seconds):
             return logging.WARNING if seconds > 0 else logging.INFO
         case events.LeaseEnded(how=how):
             return logging.WARNING if how == "lost" else logging.INFO
-        case events.ResyncEnded(how=how):
+        case resync_events.ResyncEnded(how=how):
             return logging.WARNING if how in {"failed", "blown"} else logging.INFO
         case events.StatusChanged(documented=documented):
             return logging.INFO if documented else logging.WARNING
@@ -190,8 +192,10 @@ def level_of(event: Event) -> int:
             | events.TokenRefreshed()
             | events.LeaseTaken()
             | events.Reasserted()
-            | events.ResyncPlanned()
-            | events.ResyncStarted()
+            | events.ErasureEnded()
+            | events.AlertHealed()
+            | resync_events.ResyncPlanned()
+            | resync_events.ResyncStarted()
         ):
             return logging.INFO
         case (
@@ -202,9 +206,10 @@ def level_of(event: Event) -> int:
             | events.StatusSeen()
             | events.AccountSeen()
             | events.TombstonesPruned()
+            | events.RowsExpired()
             | events.Measured()
             | events.LimitSeen()
-            | events.ResyncMoved()
+            | resync_events.ResyncMoved()
         ):
             return logging.DEBUG
         case _:

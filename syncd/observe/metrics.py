@@ -16,10 +16,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, assert_never
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from syncd import __version__
-from syncd.domain import events
+from syncd.domain import events, resync_events
+from syncd.domain.outcome import Scope
 from syncd.domain.segment import SegmentParking, Status
 from syncd.domain.version import sunset
 from syncd.observe import catalogue
@@ -30,6 +31,14 @@ NO_STATUS: Final = "(none)"
 OTHER_STATUS: Final = "(other)"
 LOOP_MEMORY: Final = 60.0
 """Seconds for which the worst lag of the event loop is remembered, so that no scrape misses it."""
+
+_RARE: Final = (
+    catalogue.LATE_SUPERSEDED,
+    catalogue.REASSERTED,
+    catalogue.ROWS_QUARANTINED,
+    catalogue.UNDOCUMENTED_TRANSITIONS,
+)
+"""Counters by segment of what hardly ever happens: they begin at 0, so that the first time is seen."""
 
 _STATUS_NAME: Final = re.compile(r"[A-Z][A-Z_]{0,39}")
 
@@ -53,6 +62,8 @@ class Metrics:
         self._ticked = monotonic()
         for one in self._families.values():
             self.registry.register(one)
+        ProcessCollector(registry=self.registry)
+        self._counter(catalogue.SOURCE_PARKINGS).begin()
         self._gauge(catalogue.BUILD_INFO).set(1, __version__, platform.python_version())
         self._gauge(catalogue.SUNSET).set(sunset(api_version) if api_version is not None else None)
         for member in members:
@@ -138,9 +149,9 @@ class Metrics:
                 self.forget_member(member, ())
             case events.Reasserted(segment=segment, identities=identities):
                 self._counter(catalogue.REASSERTED).add(identities, segment)
-            case events.ResyncMoved(segment=segment, ratio=ratio):
+            case resync_events.ResyncMoved(segment=segment, ratio=ratio):
                 self._gauge(catalogue.RESYNC_PROGRESS).set(ratio, segment)
-            case events.ResyncEnded(segment=segment):
+            case resync_events.ResyncEnded(segment=segment):
                 self._gauge(catalogue.RESYNC_PROGRESS).set(None, segment)
             case events.RowQuarantined(segment=segment):
                 self._counter(catalogue.ROWS_QUARANTINED).add(1, segment)
@@ -154,17 +165,24 @@ class Metrics:
             case events.LimitSeen(member=member, resource=resource):
                 self._gauge(catalogue.REQUESTS_LAST_MINUTE).set(event.last_minute, member, resource)
                 self._gauge(catalogue.REQUESTS_LIMIT).set(event.limit, member, resource)
+                for scope in Scope:
+                    self._counter(catalogue.THROTTLED).begin(member, resource, scope)
             case (
                 events.BatchDelayed()
                 | events.SegmentProvisioned()
                 | events.UnknownSegments()
                 | events.TombstonesPruned()
                 | events.LookFailed()
-                | events.ResyncPlanned()
-                | events.ResyncStarted()
+                | resync_events.ResyncPlanned()
+                | resync_events.ResyncStarted()
                 | events.AccountCrowded()
                 | events.TokenEnds()
                 | events.VersionEnds()
+                | events.RowsExpired()
+                | events.ErasureEnded()
+                | events.AlertRaised()
+                | events.AlertHealed()
+                | events.WebhookFailed()
             ):
                 pass  # for the log only
             case _:
@@ -221,6 +239,12 @@ class Metrics:
         self._gauge(catalogue.DEAD_LETTERS).replace(
             {(key, reason): count for (key, reason), count in event.dead_letters.items()}
         )
+        self._gauge(catalogue.SEGMENT_PAUSED).replace({(key,): float(paused) for key, paused in event.paused.items()})
+        for key in event.ledger_sizes:
+            for outcome in ("applied", "superseded", "dead"):
+                self._counter(catalogue.CHANGES).begin(key, outcome)
+            for rare in _RARE:
+                self._counter(rare).begin(key)
         self._gauge(catalogue.OUTBOX_DEAD_TUPLES).set(event.dead_tuples)
         self._gauge(catalogue.OLDEST_TRANSACTION_AGE).set(event.oldest_transaction)
 
@@ -281,7 +305,25 @@ def document() -> str:
         lines.append(
             f"| `{one.name}`{extra} | {type(one).__name__.lower()} | {labels} | {one.unit} | {one.means} | {one.todo} |"
         )
-    lines += ["", "*(extra)*: beyond the names that other programs rely on; it may change in a minor version."]
+    lines += [
+        "",
+        "*(extra)*: beyond the names that other programs rely on; it may change in a minor version.",
+        "",
+        "## Of the process",
+        "",
+        "On Linux, under the names that every exporter uses.",
+        "",
+        "| name | type | unit | meaning | what to do |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| `{o.name}` | {type(o).__name__.lower()} | {o.unit} | {o.means} | {o.todo} |" for o in catalogue.PROCESS),
+        "",
+        "## Where they are drawn",
+        "",
+        "`helm/dashboards/` holds three dashboards for Grafana and `helm/rules/` the alerts, which [the runbook](runbook.md)",
+        "explains one by one. Every metric stands in a dashboard, except:",
+        "",
+        *(f"- `{name}`: {why}." for name, why in catalogue.UNDRAWN.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -96,6 +96,10 @@ class Gauges(Series[float]):
 class Counters(Series[float]):
     kind = "counter"
 
+    def begin(self, *labels: str) -> None:
+        """A series that starts at 0: a rate sees its first event only if the zero before it was scraped."""
+        self._values.setdefault(labels, 0.0)
+
     def add(self, amount: float, *labels: str) -> None:
         if amount:
             self._values[labels] = self._values.get(labels, 0.0) + amount

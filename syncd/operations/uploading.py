@@ -13,6 +13,7 @@ from syncd.operations import audit, listfiles, segments, voices
 from syncd.operations.audit import Deed
 from syncd.operations.importfiles import Progress
 from syncd.operations.listfiles import ListFile
+from syncd.operations.listsuppression import without_suppressed
 from syncd.operations.refusals import told
 from syncd.operations.targets import account_of, member_of
 from syncd.operations.voices import Clock
@@ -72,6 +73,7 @@ async def upload(
             skip_rejects=order.skip_rejects,
             progress=progress,
         )
+    taken = await without_suppressed(database, settings, taken)
     wanted = _wanted(settings, order, known, taken)
     async with voices.speaking(settings, member_of(settings, wanted.member), database, clock) as caller:
         uploader = Uploader(database=database, caller=caller, instance=settings.instance, sleep=clock.sleep)

@@ -115,8 +115,11 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
         await intakes.ended(connection, segment.id, mark.high_water, crashes=0, subjects=False)
         return _Taken([], Harvest([], [], {}, {}), [], epoch=mark.epoch, more=False)
     ready, deaths = prepared(changes, segment.kind, allow_names_only=tools.allow_names_only)
-    known = await _known(connection, lane, ready, mark)
-    harvest = collapse.collapse(ready, deaths, known)
+    sifted = await tools.suppression.sift(connection, segment.key, ready, mark.suppressed)
+    known = await _known(connection, lane, sifted.ready, mark)
+    going, needless = sifted.settled(known)
+    harvest = collapse.collapse(going, [*deaths, *sifted.deaths], known)
+    harvest.drafts[0].rows.extend((row, RowFate.NEEDLESS) for row in needless)
     numbers = await batches.write(connection, segment.id, BatchKind.LIVE, harvest.drafts)
     await batches.bury_rows(connection, segment.id, numbers[0], harvest.deaths)
     if harvest.released:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,7 +32,7 @@ class Open:
     """An open batch in its lane."""
 
     journey: Journey
-    keys: set[bytes]
+    keys: AbstractSet[bytes]
     index: dict[bytes, int]
     plain: bool = False
     behind: set[Open] = field(default_factory=set)
@@ -55,7 +56,7 @@ class Open:
             left, remaining = range(len(elements)), elements
         self.index = dict(zip([element.ids[0] for element in remaining], left, strict=True))
         self.plain = are_plain(elements)
-        self.keys = set(self.index) if self.plain else {key for element in remaining for key in element.keys}
+        self.keys = self.index.keys() if self.plain else {key for element in remaining for key in element.keys}
 
     def next_part(self, now: float) -> Part | None:
         """The part that may go now; while nothing of the batch was accepted, its parts go one at a time, the largest first:

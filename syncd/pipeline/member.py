@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from syncd.domain.events import Emit
@@ -13,6 +14,7 @@ from syncd.linkedin.pacing import Pacer
 from syncd.linkedin.transport import Transport
 from syncd.pipeline.lanes import Lane, Road, Turn
 from syncd.pipeline.origin import Origin
+from syncd.pipeline.suppress import Suppression
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
 
@@ -28,6 +30,7 @@ class Tools:
     request_timeout: float
     allow_names_only: bool
     origin: Origin
+    suppression: Suppression
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -74,6 +77,11 @@ class Member:
     def lanes(self) -> Iterator[Lane]:
         for road in self.roads.values():
             yield from road.lanes.values()
+
+    def held_back(self, segment_id: int) -> AbstractAsyncContextManager[object]:
+        """Holds back whatever would write batches of a segment; one without a lane takes nothing anyway."""
+        lanes = (road.lanes.get(segment_id) for road in self.roads.values())
+        return next((lane.gathering for lane in lanes if lane is not None), nullcontext())
 
     @property
     def has_loose_ends(self) -> bool:

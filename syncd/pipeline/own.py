@@ -25,6 +25,9 @@ from syncd.store.leases import Grant
 Work = Callable[[Member, asyncio.Event], Awaitable[bool]]
 """Works for a member until the event; whether it ended cleanly."""
 
+_LOOK: Final = 0.5
+"""Seconds between looks for a member that nobody owns."""
+
 
 @dataclass(slots=True)
 class _Holding:
@@ -66,11 +69,26 @@ class Ownership:
                     await self._round(group)
                 except Transient as error:
                     self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
-                await _first(stop, self._ttl / 3)
+                await self._rest(stop)
             for holding in self._held.values():
                 holding.stop.set()
+            await self._depart()
             while self._held:
                 await self._keep_while_draining()
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        """Until leases want renewing, `stop`, or a member is free: what is given back shall not wait for the next round."""
+        until = self._tools.monotonic() + self._ttl / 3
+        while not stop.is_set() and (left := until - self._tools.monotonic()) > 0:
+            await _first(stop, min(left, _LOOK))
+            try:
+                if not stop.is_set() and await self._taken(1):
+                    return
+            except Transient as error:
+                self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
+
+    async def _depart(self) -> None:
+        """From here on the others count without this replica, so that each takes its new share as it is given back."""
         try:
             await self._tools.database.transact(lambda connection: leases.depart(connection, self.replica))
         except Transient as error:
@@ -82,7 +100,7 @@ class Ownership:
         if not self._held:
             return
         try:
-            await self._renew()
+            await self._renew(counted=False)
         except Transient as error:
             self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
         await _first(self._ended, self._ttl / 3)
@@ -109,14 +127,17 @@ class Ownership:
             found = await leases.free(connection, self.members)
         return [member for member in found if member not in self._held][:most]
 
-    async def _renew(self) -> int:
-        """Renews what is held and ends what is not ours any more; how many members this replica should hold."""
+    async def _renew(self, *, counted: bool = True) -> int:
+        """Renews what is held and ends what is not ours any more; how many members this replica should hold, if the others
+        count with it.
+        """
         asked = self._tools.monotonic()
         tokens = {str(key): holding.grant.token for key, holding in self._held.items()}
         hold = self._ttl + self._tools.request_timeout
 
         async def work(connection: AsyncConnection) -> tuple[set[str], list[str]]:
-            await leases.announce(connection, self.replica, self.members)
+            if counted:
+                await leases.announce(connection, self.replica, self.members)
             kept = await leases.renew(connection, self.replica, tokens, hold)
             return kept, await leases.live(connection, self._ttl)
 

@@ -24,12 +24,14 @@ from syncd.domain.batch import (
     deciding,
     keeps_fields,
 )
+from syncd.domain.change import Reason
 from syncd.domain.collapse import arranged
 from syncd.domain.events import Reasserted
 from syncd.domain.settlement import Journey
 from syncd.pipeline import resync
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
+from syncd.pipeline.suppress import DETAIL
 from syncd.store import batches, ledger, letters
 from syncd.store.leases import fence
 
@@ -130,6 +132,13 @@ async def retry(lane: Lane, member: Member, tools: Tools) -> bool:
             wanted = await letters.wanted(connection, lane.segment.id)
             if not wanted:
                 return None
+            barred = await tools.suppression.barred(connection, [letter.element for letter in wanted])
+            if barred:
+                mine = [letter for letter in wanted if letter.element.add and letter.element.ids[0] in barred]
+                await letters.bar(connection, mine, Reason.SUPPRESSED.value, DETAIL)
+                wanted = [letter for letter in wanted if letter not in mine]
+                if not wanted:
+                    return []
             identities = {letter.element.ids[0] for letter in wanted}
             latest = {identity: lane.latest(identity) for identity in identities}
             known = await ledger.entries(connection, lane.segment.id, identities)

@@ -2,7 +2,7 @@
 
 The batches and the place that was reached are written in one transaction, under the lock that intake takes too: no live
 change comes between the judgement and the batch. One that comes later waits behind the batch or, while that is unsent,
-takes its identity out of it (`lanes.Lane.overtaken`).
+takes its identity out of it (`lanes.Lane.overtaken`). Whoever is suppressed by then is not added, whatever the plan says.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ async def forward(lane: Lane, member: Member, tools: Tools) -> bool:
                 return _Page(more=False)
             if going.mode is Mode.REPLAY:
                 return await _replay(connection, lane, going, tools)
-            if not going.subjects_done and await _hold(connection, lane, going):
+            if not going.subjects_done and await _hold(connection, lane, going, tools):
                 return _Page(more=True)
-            return await _reconcile(connection, lane, going)
+            return await _reconcile(connection, lane, going, tools)
 
         page = await tools.database.transact(work)
         for number, draft in page.written:
@@ -69,12 +69,12 @@ async def _replay(connection: AsyncConnection, lane: Lane, going: Resync, tools:
         return _Page(more=False)
     under_way = {identity for identity in held if lane.latest(identity) is not None} if lane.batches else set()
     if under_way:
-        await batches.promise_reassertion(
-            connection, segment, [Trace(one) for one in under_way], 2 * tools.request_timeout
-        )
+        await batches.promise_reassertion(connection, segment, [*map(Trace, under_way)], 2 * tools.request_timeout)
     entries = await ledger.entries(connection, segment, [one for one in held if one not in under_way])
-    sent = [_again(entry) for _, entry in sorted(entries.items())]
-    done = {"looked_at": len(held), "added": len(sent), "skipped": len(under_way)}
+    wanted = [_again(entry) for _, entry in sorted(entries.items())]
+    barred = await tools.suppression.barred(connection, wanted)
+    sent = [element for element in wanted if element.ids[0] not in barred]
+    done = {"looked_at": len(held), "added": len(sent), "skipped": len(under_way) + len(wanted) - len(sent)}
     return await _written(connection, lane, going, sent, done, held[-1])
 
 
@@ -83,9 +83,9 @@ def _again(entry: Entry) -> Element:
     return Element(add=True, ids=entry.ids, fields=entry.fields, rank=entry.rank, row=0, flags=flags)
 
 
-async def _hold(connection: AsyncConnection, lane: Lane, going: Resync) -> bool:
-    """Who holds which identity, as the source says: subjects of the CRM that no newer change has moved. Whether there were
-    any left.
+async def _hold(connection: AsyncConnection, lane: Lane, going: Resync, tools: Tools) -> bool:
+    """Who holds which identity, as the source says: subjects of the CRM that no newer change has moved, but none who would
+    hold somebody suppressed. Whether there were any left.
     """
     segment, boundary = lane.segment.id, _boundary(going)
     named = await resyncs.next_lines(connection, going.id, going.subject_position or "", MOST_ELEMENTS)
@@ -93,10 +93,12 @@ async def _hold(connection: AsyncConnection, lane: Lane, going: Resync) -> bool:
         await resyncs.change(connection, going.id, subjects_done=True)
         return False
     known = await ledger.lines(connection, segment, named)
+    held = [_holding(identity) for identity in named.values() if identity is not None]
+    barred = await tools.suppression.barred(connection, held)
     moved = {
         subject: Holder(identity, boundary)
         for subject, identity in named.items()
-        if subject not in known or known[subject].rank <= boundary
+        if identity not in barred and (subject not in known or known[subject].rank <= boundary)
     }
     if moved:
         await ledger.hold(connection, segment, moved)
@@ -105,7 +107,11 @@ async def _hold(connection: AsyncConnection, lane: Lane, going: Resync) -> bool:
     return True
 
 
-async def _reconcile(connection: AsyncConnection, lane: Lane, going: Resync) -> _Page:
+def _holding(identity: bytes) -> Element:
+    return Element(add=True, ids=(identity,), fields=b"", rank=Rank(0), row=0)
+
+
+async def _reconcile(connection: AsyncConnection, lane: Lane, going: Resync, tools: Tools) -> _Page:
     """The next of the plan, as it stands against open batches and the ledger now."""
     boundary = _boundary(going)
     plan = await resyncs.next_items(connection, going.id, going.position or b"", MOST_ELEMENTS)
@@ -113,16 +119,18 @@ async def _reconcile(connection: AsyncConnection, lane: Lane, going: Resync) -> 
         await resyncs.change(connection, going.id, exhausted=True)
         return _Page(more=False)
     standing = await _standing(connection, lane, plan)
+    wanted = {item.identity: wanted_of(item) if item.wanted else None for item in plan}
+    going_out = [one for identity, what in wanted.items() for one in elements(what, standing.get(identity), boundary)]
+    barred = await tools.suppression.barred(connection, going_out)
+    sent = [element for element in going_out if element.ids[0] not in barred]
     judged: Counter[Verdict] = Counter()
-    sent: list[Element] = []
     leaving: dict[bytes, Rank] = {}
-    for item in plan:
-        wanted = wanted_of(item) if item.wanted else None
-        found = verdict(wanted, standing.get(item.identity), boundary)
-        judged[found] += 1
-        sent += elements(wanted, standing.get(item.identity), boundary)
+    for identity, what in wanted.items():
+        found = verdict(what, standing.get(identity), boundary)
+        if identity not in barred:
+            judged[found] += 1
         if found is Verdict.REMOVE:
-            leaving[item.identity] = boundary
+            leaving[identity] = boundary
     if leaving:
         await ledger.release(connection, lane.segment.id, leaving)
     done = {
@@ -130,7 +138,7 @@ async def _reconcile(connection: AsyncConnection, lane: Lane, going: Resync) -> 
         "added": judged[Verdict.ADD],
         "removed": judged[Verdict.REMOVE],
         "changed": judged[Verdict.CHANGE],
-        "skipped": judged[Verdict.NEWER] + judged[Verdict.UNCHANGED],
+        "skipped": judged[Verdict.NEWER] + judged[Verdict.UNCHANGED] + len(barred),
     }
     return await _written(connection, lane, going, sent, done, plan[-1].identity)
 

@@ -17,7 +17,7 @@ from syncd.domain.events import BatchClosed, BatchDelayed, StepSettled
 from syncd.domain.settlement import Journey, Step
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
-from syncd.store import batches, ledger, throttles
+from syncd.store import batches, closing, ledger, throttles
 from syncd.store.batches import Settled
 from syncd.store.leases import fence
 
@@ -45,7 +45,11 @@ async def record(
         return written
 
     waits = list(member.unwritten.values())
-    moment, rows, closes = await tools.database.transact(work)
+    usual: tuple[float, _Rows, bool] | None = None
+    if tools.database.is_postgresql and not (doubted or waits) and is_usual(journey, step):
+        usual = await _closed_at_once(journey, step, member, tools)
+        doubted = usual is None
+    moment, rows, closes = await tools.database.transact(work) if usual is None else usual
     member.written(waits)
     if step.settles:
         tools.emit(_settled(lane.segment.key, journey, step, rows, moment))
@@ -61,6 +65,32 @@ async def record(
         )
     if closes:
         tools.emit(_closed(lane.segment.key, journey, step))
+
+
+def is_usual(journey: Journey, step: Step) -> bool:
+    """Whether everything was accepted in one request and nothing else is to be written than that."""
+    whole = len(step.accepted) == len(journey.elements)
+    alone = whole and not (step.again or step.held or journey.held or journey.uncertain or journey.doubted)
+    return alone and not any(flags & Flag.COMPANION for flags in {element.flags for element in journey.elements})
+
+
+async def _closed_at_once(
+    journey: Journey, step: Step, member: Member, tools: Tools
+) -> tuple[float, _Rows, bool] | None:
+    """The settlement in one statement; nothing if the batch was closed before."""
+    elements = journey.elements
+    rows = _Rows(len(deciding(elements)), 0, 0)
+    accepted = closing.Accepted(
+        batch=journey.id,
+        segment_id=journey.segment_id,
+        elements=elements,
+        rows_applied=rows.applied,
+        attempts=journey.attempts + 1,
+        words=step.words,
+        uuid=step.uuid,
+    )
+    moment = await tools.database.at_once(lambda connection: closing.close(connection, member.grant, accepted))
+    return None if moment is None else (moment, rows, True)
 
 
 async def _write(

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.events import DatabaseFailed, Measured, TombstonesPruned, UnknownSegments
+from syncd.domain.events import DatabaseFailed, Measured, RowsExpired, TombstonesPruned, UnknownSegments
 from syncd.domain.retry import DATABASE
 from syncd.domain.segment import UNKNOWN_SEGMENTS, Segment
 from syncd.errors import LeaseLost, Transient
 from syncd.pipeline.lanes import wait_for
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.refresh import note_waiting
-from syncd.store import batches, ledger, measures, outbox, segments, source
+from syncd.store import batches, ledger, measures, notices, outbox, retention, segments, source
 from syncd.store.leases import fence
+from syncd.store.retention import Kept
 
 Owned = Callable[[], Sequence[Member]]
 TOMBSTONES_STAY: Final = 86_400.0
 """Seconds a tombstone stays at least."""
 _MEASURE: Final = 5.0
 _NOTE_HORIZON: Final = 600.0
+_LISTEN_AGAIN: Final = 5.0
 _SHARE: Final = 0.02
 """Of the time that may go into measuring."""
 
@@ -78,13 +81,16 @@ async def measure(owned: Owned, tools: Tools) -> None:
         begun = tools.monotonic()
         members = list(owned())
         bound = [lane.segment for member in members for lane in member.lanes()]
+        paused = {
+            str(lane.segment.key): lane.segment.paused or member.paused for member in members for lane in member.lanes()
+        }
         if told and not members:
             tools.emit(_NOTHING)
         told = bool(members)
         if members:
             try:
                 async with tools.database.read() as connection:
-                    tools.emit(await _measured(connection, bound))
+                    tools.emit(replace(await _measured(connection, bound), paused=paused))
             except Transient as error:
                 tools.emit(DatabaseFailed(where="measuring", words=str(error)))
         await asyncio.sleep(max(_MEASURE, (tools.monotonic() - begun) / _SHARE))
@@ -123,8 +129,20 @@ def _named(names: Mapping[int, str], counts: dict[int, int]) -> dict[str, int]:
     return {name: counts.get(number, 0) for number, name in names.items()}
 
 
-async def prune(owned: Owned, tools: Tools, keep: float = TOMBSTONES_STAY) -> None:
-    """Notes horizons and deletes tombstones that no late commit can be older than, fenced by any member's lease."""
+async def listen(tools: Tools, hint: asyncio.Event, listening: Callable[[], None]) -> None:
+    """Notifications are a hint only: while there are none, polling does the work."""
+    while True:
+        try:
+            await notices.listen(tools.database, hint, listening)
+        except Transient as error:
+            tools.emit(DatabaseFailed(where="listening", words=str(error)))
+        await asyncio.sleep(_LISTEN_AGAIN)
+
+
+async def prune(owned: Owned, tools: Tools, kept: Kept, keep: float = TOMBSTONES_STAY) -> None:
+    """Notes horizons, deletes tombstones that no late commit can be older than and what was kept long enough, fenced by any
+    member's lease.
+    """
     while True:
         members: Collection[Member] = [member for member in owned() if member.trusts(tools.monotonic())]
         for member in list(members)[:1]:
@@ -134,9 +152,16 @@ async def prune(owned: Owned, tools: Tools, keep: float = TOMBSTONES_STAY) -> No
                 await source.note_horizon(connection)
                 return await source.prune(connection, keep)
 
+            async def over(connection: AsyncConnection, held: Member = member) -> dict[str, int]:
+                await fence(connection, held.grant)
+                return await retention.expire(connection, kept)
+
             try:
                 while count := await tools.database.transact(work):
                     tools.emit(TombstonesPruned(count=count))
+                while gone := await tools.database.transact(over):
+                    for table, rows in gone.items():
+                        tools.emit(RowsExpired(table=table, count=rows))
             except LeaseLost:
                 member.lose()
             except Transient as error:

@@ -20,9 +20,10 @@ from cronsim import CronSim
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.change import Part, rank
-from syncd.domain.events import Emit, ResyncEnded, ResyncMoved, ResyncPlanned, ResyncStarted
+from syncd.domain.events import Emit
 from syncd.domain.membership import Numbers
 from syncd.domain.resync import SHELF_LIFE, Mode, Origin, State
+from syncd.domain.resync_events import ResyncEnded, ResyncMoved, ResyncPlanned, ResyncStarted
 from syncd.domain.segment import Segment, SegmentParking
 from syncd.errors import Fatal, Rejected
 from syncd.reconcile import sources

@@ -6,8 +6,22 @@ start with one line that names every problem, and no secret's value.
 
 from __future__ import annotations
 
+from syncd.settings.care import Alerts, Erasure, Retention
 from syncd.settings.catalogue import Described, describe
 from syncd.settings.models import Linkedin, Member, Segment, Settings, Source
 from syncd.settings.reading import DEFAULT_FILE, load
 
-__all__ = ["DEFAULT_FILE", "Described", "Linkedin", "Member", "Segment", "Settings", "Source", "describe", "load"]
+__all__ = [
+    "DEFAULT_FILE",
+    "Alerts",
+    "Described",
+    "Erasure",
+    "Linkedin",
+    "Member",
+    "Retention",
+    "Segment",
+    "Settings",
+    "Source",
+    "describe",
+    "load",
+]

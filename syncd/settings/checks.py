@@ -171,7 +171,7 @@ def password(secret: SecretStr) -> SecretStr:
 def host_name(text: str) -> str:
     """One of the hosts syncd may send tokens to: a name, neither an address nor this machine."""
     name = text.lower()
-    if not _HOST_NAME.fullmatch(name) or _is_address(name) or is_loopback(name):
+    if not is_name(name):
         raise ValueError("must be host names, without scheme, port or address (a loopback base_url needs no entry)")
     return name
 
@@ -192,6 +192,11 @@ def is_public_https(parts: SplitResult, allowed_hosts: Iterable[str]) -> bool:
         and endpoint(parts)[1] == _STANDARD_PORT["https"]
         and endpoint(parts)[0] in allowed_hosts
     )
+
+
+def is_name(host: str) -> bool:
+    """Whether it is a host's name, neither an address nor this machine."""
+    return bool(_HOST_NAME.fullmatch(host)) and not _is_address(host) and not is_loopback(host)
 
 
 def _is_address(host: str) -> bool:

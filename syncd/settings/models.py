@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from syncd.settings import checks
+from syncd.settings.care import Alerts, Erasure, Retention
 from syncd.settings.kinds import OptionalText, PlainUrl, Port, Text
 from syncd.settings.section import Section
 from syncd.settings.web import Http, Oidc
@@ -313,6 +314,9 @@ class Settings(BaseSettings):
     users: Users = Users()
     outbox: Outbox = Outbox()
     resync: Resync = Resync()
+    erasure: Erasure = Erasure()
+    retention: Retention = Retention()
+    alerts: Alerts = Alerts()
     members: tuple[Member, ...] = Field(default=(), description="The LinkedIn users whose tokens make the calls.")
     segments: tuple[Segment, ...] = Field(
         default=(), description="Segments to keep; those declared here are read-only in console and API."
@@ -328,6 +332,11 @@ class Settings(BaseSettings):
         if http is not None and metrics.port and (metrics.host, metrics.port) == (http.host, http.port):
             raise ValueError("port must differ from http.port")
         return metrics
+
+    @field_validator("alerts")
+    @classmethod
+    def _webhook_is_outside(cls, alerts: Alerts, info: ValidationInfo) -> Alerts:
+        return alerts.allowed(info.data["linkedin"].base_url) if "linkedin" in info.data else alerts
 
     @field_validator("oidc")
     @classmethod

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, PendingRollbackError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -30,6 +30,8 @@ _PASSING_CLASSES: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 """SQLSTATE classes that pass: connection, read-only, serialization, resources, locks, operator, system."""
 _AWAKE: Final = 1.0
 """Seconds after which a connection that rested is asked whether it still lives."""
+_CONNECTION_LOST: Final = "8s2b"
+"""What SQLAlchemy calls a transaction whose connection went away under it; its other PendingRollbackError is a mistake."""
 _PASSING_SQLITE: Final = ("locked", "busy", "disk", "readonly", "unable to open", "I/O")
 
 
@@ -86,6 +88,15 @@ class Database:
 
         async def whole() -> T:
             async with self.begin() as connection:
+                return await work(connection)
+
+        return await unbroken(whole())
+
+    async def at_once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs `work`, one statement that is a transaction by itself, which a cancellation does not interrupt either."""
+
+        async def whole() -> T:
+            async with self.read() as connection:
                 return await work(connection)
 
         return await unbroken(whole())
@@ -192,6 +203,8 @@ def _told(error: Exception) -> Transient | Fatal:
 
 
 def _is_passing(error: Exception) -> bool:
+    if isinstance(error, PendingRollbackError):
+        return error.code == _CONNECTION_LOST
     return isinstance(error, PoolTimeout | OSError | TimeoutError)
 
 

@@ -8,18 +8,22 @@ from typing import Final
 from sqlalchemy import bindparam, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.store.suppressions import State, suppression_state
 from syncd.store.tables import segments, source
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The source epoch and why it is parked, the highest id taken, whether subjects were ever named, crashes counted."""
+    """The source epoch and why it is parked, the highest id taken, whether subjects were ever named, crashes counted, and
+    how far the list of those who are suppressed has come.
+    """
 
     epoch: int
     parked: str | None
     high_water: int
     has_subjects: bool
     crashes: int
+    suppressed: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,24 @@ class Careful:
 
 _MARK: Final = (
     select(
-        source.c.epoch, source.c.parked_words, segments.c.high_water, segments.c.has_subjects, segments.c.intake_crashes
+        source.c.epoch,
+        source.c.parked_words,
+        segments.c.high_water,
+        segments.c.has_subjects,
+        segments.c.intake_crashes,
+        suppression_state.c.entries,
+        suppression_state.c.last,
+        suppression_state.c.key_id,
     )
-    .select_from(segments.join(source, source.c.id == 1))
+    .select_from(segments.join(source, source.c.id == 1).join(suppression_state, suppression_state.c.id == 1))
     .where(segments.c.id == bindparam("segment"))
 )
 
 
 async def mark(connection: AsyncConnection, segment_id: int) -> Mark:
     row = (await connection.execute(_MARK, {"segment": segment_id})).one()
-    return Mark(row.epoch, row.parked_words, row.high_water, row.has_subjects, row.intake_crashes)
+    state = State(row.entries, row.last, row.key_id)
+    return Mark(row.epoch, row.parked_words, row.high_water, row.has_subjects, row.intake_crashes, state)
 
 
 _ARM: Final = (

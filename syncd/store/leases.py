@@ -103,7 +103,7 @@ async def give_back(connection: AsyncConnection, grant: Grant, *, wait: float) -
 
 
 _OURS: Final = (
-    select(epoch(now()))
+    select(epoch(now()).label("moment"))
     .select_from(leases)
     .where(
         leases.c.member == bindparam("member"),
@@ -111,7 +111,7 @@ _OURS: Final = (
         leases.c.owner == bindparam("owner"),
     )
 )
-_FENCE: Final = _OURS.with_for_update(read=True, key_share=True)
+FENCE: Final = _OURS.with_for_update(read=True, key_share=True)
 _ALONE: Final = _OURS.with_for_update()
 
 
@@ -122,7 +122,7 @@ async def fence(connection: AsyncConnection, grant: Grant) -> float:
 
     Raises LeaseLost if another replica owns the member.
     """
-    return await _locked(connection, _FENCE, grant)
+    return await _locked(connection, FENCE, grant)
 
 
 async def alone(connection: AsyncConnection, grant: Grant) -> None:
@@ -135,11 +135,19 @@ async def alone(connection: AsyncConnection, grant: Grant) -> None:
 
 
 async def _locked(connection: AsyncConnection, statement: Select[Any], grant: Grant) -> float:
-    given = {"member": grant.member, "token": grant.token, "owner": grant.owner}
-    moment = (await connection.execute(statement, given)).scalar_one_or_none()
+    moment = (await connection.execute(statement, named(grant))).scalar_one_or_none()
     if moment is None:
-        raise LeaseLost(f"another replica owns member {grant.member}")
+        raise lost(grant)
     return float(moment)
+
+
+def named(grant: Grant) -> dict[str, object]:
+    """What `FENCE` asks for."""
+    return {"member": grant.member, "token": grant.token, "owner": grant.owner}
+
+
+def lost(grant: Grant) -> LeaseLost:
+    return LeaseLost(f"another replica owns member {grant.member}")
 
 
 async def owners(connection: AsyncConnection) -> dict[str, str | None]:

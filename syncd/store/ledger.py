@@ -40,7 +40,7 @@ async def entries(connection: AsyncConnection, segment_id: int, identities: Coll
     if not identities:
         return {}
     statement = select(ledger.c.identity, ledger.c.present, ledger.c.rank, ledger.c.sent, ledger.c.anonymous).where(
-        ledger.c.segment_id == segment_id, _one_of(connection, ledger.c.identity, list(identities), BYTEA)
+        ledger.c.segment_id == segment_id, one_of(connection, ledger.c.identity, list(identities), BYTEA)
     )
     found: dict[bytes, Entry] = {}
     for identity, present, at, packed, anonymous in await connection.execute(statement):
@@ -49,7 +49,8 @@ async def entries(connection: AsyncConnection, segment_id: int, identities: Coll
     return found
 
 
-def _one_of(connection: AsyncConnection, member: Any, values: Sequence[Any], of: Any) -> Any:
+def one_of(connection: AsyncConnection, member: Any, values: Sequence[Any], of: Any) -> Any:
+    """Whether a column is one of many values, given as one array where the database takes arrays."""
     if connection.dialect.name == "postgresql":
         return member == func.any(bindparam(None, values, type_=ARRAY(of)))
     return member.in_(values)
@@ -86,8 +87,10 @@ class _Column(UserDefinedType[Any]):
         return f"{self.of}[]"
 
 
-def _postgresql_upsert() -> Any:
-    """What a column leaves out is as it is for most: `unnest` fills up with nulls."""
+def postgresql_upsert(*conditions: Any) -> Any:
+    """The upsert of `columns`, under conditions. What a column leaves out is as it is for most: `unnest` fills up with
+    nulls.
+    """
     given = (
         func.unnest(
             bindparam("identities", type_=_Column("bytea")),
@@ -114,7 +117,7 @@ def _postgresql_upsert() -> Any:
         func.coalesce(given.c.anonymous, 1),
         bindparam("batch", type_=BigInteger),
         now(),
-    )
+    ).where(*conditions)
     return _upsert(
         postgresql.insert(ledger).from_select(
             ["segment_id", "identity", "sent", "rank", "present", "anonymous", "batch_id", "at"], source
@@ -122,31 +125,19 @@ def _postgresql_upsert() -> Any:
     )
 
 
-_UPSERT_POSTGRESQL: Final = _postgresql_upsert()
+_UPSERT_POSTGRESQL: Final = postgresql_upsert()
 _UPSERT_SQLITE: Final = _upsert(sqlite.insert(ledger).values(at=now()))
 
 
 async def record(connection: AsyncConnection, segment_id: int, batch: BatchId, accepted: Sequence[Element]) -> None:
-    """Writes what LinkedIn accepted. In the order of the identities, so that two writers never wait for each other in a
-    ring and the index is walked once from left to right.
-    """
-    ordered = sorted(accepted, key=_identity)
-    identities = [element.ids[0] for element in ordered]
-    ranks = [element.rank for element in ordered]
-    sent = pack_all_sent(ordered)
-    present = [element.add for element in ordered]
-    anonymous = [1 if element.add and element.flags & Flag.ANONYMOUS else _anonymous(element) for element in ordered]
+    """Writes what LinkedIn accepted."""
+    given = columns(accepted)
     if connection.dialect.name == "postgresql":
-        given = {
-            "identities": identities,
-            "ranks": ranks,
-            "sent": _unless_all(sent, None),
-            "present": _unless_all(present, usual=True),
-            "anonymous": _unless_all(anonymous, 1),
-        }
         await connection.execute(_UPSERT_POSTGRESQL, {"segment": segment_id, "batch": batch, **given})
         return
-    rows = zip(identities, sent, ranks, present, anonymous, strict=True)
+    usual = {"sent": None, "present": True, "anonymous": 1}
+    for name, value in usual.items():
+        given[name] = given[name] or [value] * len(accepted)
     await connection.execute(
         _UPSERT_SQLITE,
         [
@@ -159,17 +150,30 @@ async def record(connection: AsyncConnection, segment_id: int, batch: BatchId, a
                 "present": present,
                 "anonymous": anonymous,
             }
-            for identity, sent, at, present, anonymous in rows
+            for identity, at, sent, present, anonymous in zip(*given.values(), strict=True)
         ],
     )
 
 
-def _identity(element: Element) -> bytes:
-    return element.ids[0]
+def columns(accepted: Sequence[Element]) -> dict[str, list[Any]]:
+    """What the ledger takes of each element, in the order of the identities, so that two writers never wait for each other
+    in a ring and the index is walked once from left to right. A column that is as usual for all is empty.
+    """
+    ordered = sorted(accepted, key=_identity)
+    kinds = {(element.add, element.flags & Flag.ANONYMOUS) for element in ordered}
+    alike = kinds == {(True, Flag.ANONYMOUS)}
+    return {
+        "identities": [element.ids[0] for element in ordered],
+        "ranks": [element.rank for element in ordered],
+        "sent": pack_all_sent(ordered),
+        "present": [] if alike else [element.add for element in ordered],
+        "anonymous": [] if alike else [_anonymous(element) for element in ordered],
+    }
 
 
-def _unless_all(values: list[Any], usual: Any) -> list[Any]:
-    return [] if values.count(usual) == len(values) else values
+def _identity(element: Element) -> str:
+    """In the order of its bytes; text is compared faster than they are."""
+    return element.ids[0].decode("latin-1")
 
 
 def _anonymous(element: Element) -> int:
@@ -183,7 +187,7 @@ def _anonymous(element: Element) -> int:
 async def lines(connection: AsyncConnection, segment_id: int, names: Collection[str]) -> dict[str, Holder]:
     """The lines of some subjects of a segment."""
     statement = select(subjects.c.subject, subjects.c.identity, subjects.c.rank).where(
-        subjects.c.segment_id == segment_id, _one_of(connection, subjects.c.subject, list(names), Text)
+        subjects.c.segment_id == segment_id, one_of(connection, subjects.c.subject, list(names), Text)
     )
     rows = await connection.execute(statement)
     return {name: Holder(identity, Rank(at)) for name, identity, at in rows}
@@ -193,7 +197,7 @@ async def holders(connection: AsyncConnection, segment_id: int, identities: Coll
     """How many subjects hold each of some identities."""
     statement = (
         select(subjects.c.identity, func.count())
-        .where(subjects.c.segment_id == segment_id, _one_of(connection, subjects.c.identity, list(identities), BYTEA))
+        .where(subjects.c.segment_id == segment_id, one_of(connection, subjects.c.identity, list(identities), BYTEA))
         .group_by(subjects.c.identity)
     )
     return dict((await connection.execute(statement)).all())

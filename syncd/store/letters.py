@@ -95,3 +95,10 @@ async def exhume(connection: AsyncConnection, letters: Sequence[Letter]) -> None
     fewer = Counter(letter.batch for letter in letters if letter.batch is not None and letter.element.decides)
     if fewer:
         await connection.execute(_UNCOUNT, [{"batch": batch, "fewer": count} for batch, count in sorted(fewer.items())])
+
+
+async def bar(connection: AsyncConnection, letters: Sequence[Letter], reason: str, detail: str) -> None:
+    """Letters that never go again: they lose what they carry, and say why."""
+    barred = dead_letters.c.id.in_([letter.id for letter in letters])
+    values = {"element": None, "retry": False, "reason": reason, "detail": detail}
+    await connection.execute(update(dead_letters).where(barred).values(values))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.change import Rank
@@ -74,6 +74,7 @@ _r: Final = resyncs.c
 _COUNTS: Final = ("looked_at", "added", "removed", "changed", "skipped", "sent", "accepted", "refused", "dropped")
 _PLAN: Final = ("held", "adds", "removes", "changes", "unchanged", "newer", "elements")
 _MOMENTS: Final = ("as_of", "created_at", "planned_at", "started_at", "ended_at")
+_NOWHERE: Final[Mapping[str, None]] = {"position": None, "subject_position": None}
 _SELECT: Final = select(
     resyncs,
     *(epoch(_r[name]).label(f"{name}_epoch") for name in _MOMENTS),
@@ -126,6 +127,19 @@ async def going(connection: AsyncConnection, segment_ids: Collection[int]) -> se
         _r.ended_at.is_(None), _r.segment_id.in_(segment_ids), _r.state == State.RUNNING, ~_r.exhausted
     )
     return set((await connection.execute(wanted)).scalars())
+
+
+async def blown(connection: AsyncConnection, segment_ids: Collection[int]) -> list[Resync]:
+    """Reconciles that the fuse stopped, of segments where none was started since."""
+    later_one = resyncs.alias("later_one").c
+    since = select(later_one.id).where(
+        later_one.segment_id == _r.segment_id,
+        later_one.id > _r.id,
+        later_one.mode == Mode.RECONCILE,
+        or_(later_one.started_at.is_not(None), later_one.state == State.BLOWN),
+    )
+    wanted = _SELECT.where(_r.segment_id.in_(segment_ids), _r.state == State.BLOWN, ~since.exists())
+    return [_resync(row) for row in await connection.execute(wanted)]
 
 
 async def listed(
@@ -188,9 +202,8 @@ async def refill(connection: AsyncConnection, segment_id: int, *, by: str, reaso
     where it holds nothing.
     """
     replaced = update(resyncs).where(_r.segment_id == segment_id, _r.ended_at.is_(None))
-    await connection.execute(
-        replaced.values(state=State.CANCELLED, words="the segment at LinkedIn is filled anew", ended_at=now())
-    )
+    words = "the segment at LinkedIn is filled anew"
+    await connection.execute(replaced.values(state=State.CANCELLED, words=words, ended_at=now(), **_NOWHERE))
     if not await next_held(connection, segment_id, b"", 1):
         return 0
     number = await ask(connection, segment_id, Mode.REPLAY, Origin.LEDGER, by=by, state=State.WAITING, reason=reason)
@@ -237,7 +250,7 @@ async def end(connection: AsyncConnection, number: int, state: State, words: str
     sums = (func.coalesce(func.sum(column), 0) for column in (b.accepted, b.refused, b.dropped))
     accepted, refused, dropped = (await connection.execute(select(*sums).where(b.resync_id == number))).one()
     came = {"accepted": accepted, "refused": refused, "dropped": dropped}
-    return await change(connection, number, state=state, words=words[:500], ended_at=now(), **came)
+    return await change(connection, number, state=state, words=words[:500], ended_at=now(), **came, **_NOWHERE)
 
 
 async def accepted(connection: AsyncConnection, number: int) -> tuple[int, int, int, int]:

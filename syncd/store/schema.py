@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncd.store import audit, people, plans, sessions
+from syncd.store import alerts, audit, erasures, people, plans, sessions, suppressions
 from syncd.store.tables import SCHEMA, metadata
 
-__all__ = ["SCHEMA", "audit", "metadata", "people", "plans", "sessions"]
+__all__ = ["SCHEMA", "alerts", "audit", "erasures", "metadata", "people", "plans", "sessions", "suppressions"]

@@ -228,8 +228,9 @@ class Rig:
         async with self.http.get(f"{self.sandbox.url}/_sandbox/segments/{number}/members") as answer:
             return set((await answer.text()).splitlines())
 
-    async def requests(self) -> list[dict[str, Any]]:
-        async with self.http.get(f"{self.sandbox.url}/_sandbox/requests") as answer:
+    async def requests(self, since: int = 0) -> list[dict[str, Any]]:
+        """What the sandbox was asked, without the first so many."""
+        async with self.http.get(f"{self.sandbox.url}/_sandbox/requests?since={since}") as answer:
             return [json.loads(line) for line in (await answer.text()).splitlines()]
 
     async def limits(self) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -30,6 +31,12 @@ def children(of: int) -> list[int]:
 
 def command_line(of: int) -> str:
     return Path(f"/proc/{of}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+def following(lines: IO[str]) -> str:
+    """The line after the one that names the console and its account."""
+    assert re.match(r"console: http://127\.0\.0\.1:\d+/ \(sign in as admin, password \S+\)", lines.readline())
+    return lines.readline()
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def test_everybody_in_the_crm_ends_where_they_belong(small: tuple[str, ...], tmp
 def test_an_interrupt_drains_the_daemon_and_ends_well(small: tuple[str, ...], tmp_path: Path) -> None:
     with start(*small, "--directory", str(tmp_path / "demo")) as demo:
         assert demo.stdout is not None
-        assert "committed" in demo.stdout.readline()
+        assert "committed" in following(demo.stdout)
         started = children(demo.pid)
         demo.send_signal(signal.SIGINT)
         said, complaints = demo.communicate(timeout=60)
@@ -71,7 +78,7 @@ def test_an_interrupt_drains_the_daemon_and_ends_well(small: tuple[str, ...], tm
 def test_a_daemon_that_dies_is_reported_with_its_last_words(small: tuple[str, ...]) -> None:
     with start(*small) as demo:
         assert demo.stdout is not None
-        assert "committed" in demo.stdout.readline()
+        assert "committed" in following(demo.stdout)
         (daemon,) = (number for number in children(demo.pid) if " run" in command_line(number))
         os.kill(daemon, signal.SIGKILL)
         _, complaints = demo.communicate(timeout=60)

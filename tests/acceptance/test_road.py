@@ -335,7 +335,8 @@ async def test_a_segment_that_linkedin_emptied_is_filled_again_from_the_ledger(
         command = ["-m", "syncd", "resync", "people", "--mode", "replay", "--reason", "it expired"]
         process = await rig.start("resync", command, rig.environment())
         assert await process.child.wait() == 0
-        assert "12,000 in 3 requests" in process.log.read_text()
+        told = dict(line.split(maxsplit=1) for line in process.log.read_text().splitlines())
+        assert (told["adds"], told["requests"], told["state"]) == ("12,000", "3", "waiting")
         await rig.wait_until(lambda: _holds(rig, "people", 11_999), "it is full again", daemon)
         assert emails(3) & await rig.members_of("people") == set()
 

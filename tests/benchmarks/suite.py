@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks import drains, resyncs, singles, transform
+from tests.benchmarks import drains, replicas, resyncs, singles, transform, watching
 from tests.benchmarks.figures import QUICK, Figure, Size, merged, table
 from tests.benchmarks.ground import SERVER
 from tests.postgres import binaries
@@ -31,8 +31,10 @@ BENCHMARKS: Final[dict[tuple[str, ...], tuple[Benchmark, int]]] = {
     ("B9",): (drains.embedded, 3),
     ("B11",): (drains.companies, 1),
     ("B12",): (singles.many_segments, 1),
+    ("B13",): (replicas.replicas, 1),
+    ("B14",): (watching.watched, 1),
 }
-"""By the measures of issue 4, with how often each runs."""
+"""By the measures of issue 4 (B13 and B14: of issues 7 and 6), with how often each runs."""
 _AT_ONCE: Final = 4
 _LIBRARIES: Final = ("aiohttp", "asyncpg", "msgspec", "SQLAlchemy")
 

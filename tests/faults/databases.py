@@ -26,6 +26,28 @@ _signal.signal(_signal.SIGUSR2, lambda *_: _limit(_resource.RLIM_INFINITY))
 """
 """Full at SIGUSR1: no file grows beyond what the database is. Space again at SIGUSR2."""
 
+_DOUBTED = """
+import asyncio as _asyncio, itertools as _itertools
+from syncd.store import closing as _closing
+_honest, _turns, _late = _closing.close, _itertools.count(), set()
+async def _close(connection, grant, accepted):
+    turn = next(_turns)
+    if turn % 4 == 1:
+        await _honest(connection, grant, accepted)
+    if turn % 4 == 2:
+        _late.add(_asyncio.ensure_future(_arrive(0.2 * (turn % 11), connection.engine, grant, accepted)))
+    if turn % 4:
+        raise ConnectionResetError
+    return await _honest(connection, grant, accepted)
+async def _arrive(seconds, engine, grant, accepted):
+    await _asyncio.sleep(seconds)
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await _honest(connection, grant, accepted)
+_closing.close = _close
+"""
+"""The connection breaks after the settlement in one statement, or before it arrives, or it arrives all the same, later."""
+
 
 async def _under_load(stage: Stage, hurt: Callable[[int], object], times: int, *, proxied: str = "") -> None:
     """Hurts the database again and again while the CRM writes and syncd works."""
@@ -98,6 +120,13 @@ async def commit_lost(stage: Stage) -> None:
         stage.to_database.up.cut = Cut(pattern=b"COMMIT", skip=turn % 4, lose=True)
 
     await _under_load(stage, cut, 8, proxied="database")
+
+
+@scenario("a settlement in one statement: unanswered, late, lost", "P2", quick=True, expects=["database failed"])
+async def settlement_doubted(stage: Stage) -> None:
+    daemon = await stage.daemon(_DOUBTED)
+    await stage.writer(pause=0.03).run(300)
+    await stage.end(daemon)
 
 
 @scenario("the database is behind a slow and broken network", "P2", expects=["database failed"])

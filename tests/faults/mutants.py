@@ -304,6 +304,13 @@ async def _all(self):
     return len(self.members)
 _own.Ownership._renew = _all
 """
+_OPEN_DOOR = """
+from sqlalchemy import select as _select
+from syncd.store import closing as _closing
+from syncd.store.tables import epoch as _epoch, now as _now
+_closing.CLOSE = _closing.statement(_select(_epoch(_now()).label("moment")))
+"""
+"""The settlement in one statement asks for no lease."""
 _LIMITS = {"users": 20, "companies": 20}
 
 
@@ -319,8 +326,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "from syncd.store import outbox as _o\n_w = _o.take\nasync def _t(*g):\n    return (await _w(*g))[::-1]\n_o.take = _t\n",
         repeats, "V1", "S2", "S4",
     ),
-    _mutant("two workers, SKIP LOCKED, no fencing", f"CURSOR, LOCK = False, 'for update skip locked'\n{_CURSOR}\n{_NO_LEASE}", two_workers, "S6", "S10", "S4"),
-    _mutant("two owners, the lease check off", _NO_LEASE, two_workers, "S6", "S10", "S4"),
+    _mutant("two workers, SKIP LOCKED, no fencing", f"CURSOR, LOCK = False, 'for update skip locked'\n{_CURSOR}\n{_NO_LEASE}{_OPEN_DOOR}", two_workers, "S6", "S10", "S4"),
+    _mutant("two owners, the lease check off", _NO_LEASE + _OPEN_DOOR, two_workers, "S6", "S10", "S4"),
     _mutant(
         "confirmed on HTTP 200",
         "from syncd.domain.outcome import Delivered as _D\nfrom syncd.linkedin import streams as _s\n_s.results = lambda body, sent, uuid='', secrets=(): _D((), uuid)\n",
@@ -361,8 +368,19 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant(
         "settlement without fencing",
-        "from syncd.pipeline import settle as _s\nasync def _no(connection, grant):\n    import time\n    return time.time()\n_s.fence = _no\n",
+        "from syncd.pipeline import settle as _s\nasync def _no(connection, grant):\n    import time\n    return time.time()\n_s.fence, _s.is_usual = _no, lambda *given: False\n",
         plain, "S10",
+    ),
+    _mutant(
+        "settlement in one statement without fencing",
+        f"{_OPEN_DOOR}_closing.close = _closing.close.__wrapped__\n",
+        plain, "S10",
+    ),
+    _mutant(
+        "settled in one statement, the ledger left out",
+        "from sqlalchemy import false as _false\nfrom syncd.store import closing as _c, ledger as _l\n_w = _l.postgresql_upsert\n"
+        "_l.postgresql_upsert = lambda *given: _w(*given, _false())\n_c.CLOSE = _c.statement(_c.FENCE)\n",
+        plain, "V1", "S2", "S3",
     ),
     _mutant(
         "tombstones removed at once",

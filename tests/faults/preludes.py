@@ -7,7 +7,7 @@ replicas apart and marks every write transaction with the fencing token it was m
 from __future__ import annotations
 
 HASTE = """
-from syncd import service
+from syncd import rounds
 from syncd.domain import retry, settlement
 from syncd.pipeline import origin, react, refresh, run, watch
 from syncd.reconcile import provision
@@ -17,7 +17,7 @@ react.OUTAGE = retry.Backoff(0.3, 1.0)
 settlement.BATCH = retry.Backoff(0.1, 1.0)
 settlement.APART = retry.Backoff(0.5, 1.0)
 run._REFRESH = 0.25
-service._PROVISION = 0.25
+rounds._PAUSE = 0.25
 provision._PATIENCE = 2
 """
 """Seconds become tenths where waiting proves nothing."""
@@ -44,6 +44,21 @@ async def _marked(connection, grant):
 for _module in [one for name, one in _sys.modules.items() if name.startswith("syncd.")]:
     if getattr(_module, "fence", None) is _fence:
         _module.fence = _marked
+import contextlib as _contextlib, functools as _functools
+from syncd.store import closing as _closing
+@_functools.wraps(_closing.close)
+async def _closed(connection, grant, accepted):
+    mark = "select set_config('syncd.token', '%s', false), set_config('syncd.member', '%s', false)"
+    await connection.execute(_text(mark % (grant.token, grant.member)))
+    try:
+        return await _closed.__wrapped__(connection, grant, accepted)
+    except _LeaseLost:
+        print('{"event": "stale_write_refused"}', file=_sys.stderr, flush=True)
+        raise
+    finally:
+        with _contextlib.suppress(Exception):
+            await connection.execute(_text(mark % ("", "")))
+_closing.close = _closed
 """
 
 AUDIT = """
@@ -104,6 +119,8 @@ CRASH_POINTS: dict[str, tuple[str, str]] = {
     "after the answer": ("syncd.pipeline.deliver:_sent", "after"),
     "ledger written, in the transaction": ("syncd.store.ledger:record", "after"),
     "batch settled, in the transaction": ("syncd.store.batches:settle", "after"),
+    "before the settlement of all in one statement": ("syncd.store.closing:close", "before"),
+    "all settled in one statement": ("syncd.store.closing:close", "after"),
     "settlement committed": ("syncd.pipeline.settle:record", "after"),
     "reaction written": ("syncd.pipeline.react:react", "after"),
     "re-assertion taken, in the transaction": ("syncd.store.letters:done", "after"),

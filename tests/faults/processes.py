@@ -92,6 +92,15 @@ async def died(process: Process, stage: Stage, seconds: float = 40.0) -> bool:
     return True
 
 
+async def _refuse_one(stage: Stage, nth: int) -> None:
+    """What is not accepted whole is settled in a transaction of several statements."""
+    number = 5_000 + nth
+    stage.refused.add(stage.key(number))
+    where = {"resource": "users", "contains": [stage.hash(number)]}
+    await stage.fault("", where, {"kind": "refuse_elements", "status": 400}, times=-1)
+    await stage.commit("red", changes(range(number, number + 1)))
+
+
 def sweep(point: str) -> Play:
     """Kills at the point's first hit, its second, … until it is not reached any more."""
 
@@ -110,6 +119,8 @@ def sweep(point: str) -> Play:
                 await stage.command("resync", "red", "--mode", "replay", "--reason", "to die in it")
             if point.startswith("re-assertion"):
                 await stage.fault("", {"resource": "users"}, {"kind": "reset", "apply": True})
+            if point in {"ledger written, in the transaction", "batch settled, in the transaction"}:
+                await _refuse_one(stage, nth)
             if more:
                 await stage.rig.control("tokens", {"do": "expire", "member": "ads"})
             daemon = await stage.daemon(prelude, ready=False, env={"CRASH_POINT": point, "CRASH_NTH": str(nth), **more})

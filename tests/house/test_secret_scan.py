@@ -26,17 +26,25 @@ OURS: Final = {
     "bearer token": re.compile(r"\bbearer[ ]+(?=[\w.~+/-]*\d)[\w.~+/-]{24,}", re.IGNORECASE),
 }
 _EXAMPLE: Final = "the login of an example URL"
+_NAME: Final = "the name of a Secret"
 _HASH: Final = "hashes of made-up addresses, and of nothing"
 _CANARY: Final = "made up, to be searched for"
 _VISITORS: Final = "passwords of people who are made up, in databases that last for a test"
 PUBLIC: Final = {
     ("README.md", "Basic Auth Credentials"): _EXAMPLE,
     ("config/syncd.yaml", "Basic Auth Credentials"): _EXAMPLE,
+    ("docs/configuration.md", "Basic Auth Credentials"): _EXAMPLE,
+    ("docs/deploy.md", "Basic Auth Credentials"): "a password out of a file, put into a URL",
+    ("tests/chart/combinations.py", "Secret Keyword"): _NAME,
+    ("tests/chart/rendering.py", "Secret Keyword"): _NAME,
+    ("tests/chart/test_values.py", "Basic Auth Credentials"): _EXAMPLE,
+    ("tests/chart/test_values.py", "Secret Keyword"): _NAME,
     ("syncd/settings/models.py", "Basic Auth Credentials"): _EXAMPLE,
     ("syncd/settings/catalogue.py", "Secret Keyword"): "the name of a type",
     ("syncd/domain/user.py", "Hex High Entropy String"): _HASH,
     ("tests/unit/identity_vectors.py", "Hex High Entropy String"): _HASH,
     ("tests/component/store/test_contract.py", "Hex High Entropy String"): _HASH,
+    ("tests/component/privacy/test_erasure.py", "Hex High Entropy String"): _HASH,
     ("tests/component/linkedin/test_hostile.py", "Hex High Entropy String"): _CANARY,
     ("tests/component/linkedin/test_hostile.py", "Base64 High Entropy String"): _CANARY,
     ("tests/component/linkedin/test_hostile.py", "Secret Keyword"): _CANARY,

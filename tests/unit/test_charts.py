@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.cli.plots import area, bar
-from syncd.cli.svg import Bar, Bars, Line, draw, picture
+from syncd.cli.svg import draw
+from syncd.domain.charts import Bar, Bars, Line, picture
 from syncd.domain.forecast import Curve, Spot
 from syncd.domain.notices import FORECASTS
 from syncd.errors import SyncdError

@@ -67,6 +67,7 @@ EXTRAS = {
     "syncd_segment_undocumented_transitions_total": "segment",
     "syncd_account_segments": "member,account",
     "syncd_member_may_write": "member,account",
+    "syncd_segment_paused": "segment",
 }
 
 
@@ -329,6 +330,28 @@ def test_a_measurement_replaces_the_one_before() -> None:
     assert not [name for name in second if name.startswith(("dead_letters", "outbox_dead_tuples"))]
 
 
+def test_what_hardly_ever_happens_is_counted_from_zero_so_that_the_first_time_is_seen() -> None:
+    assert after()["source_parkings_total{}"] == 0
+    scrape = after(events.RowQuarantined(segment="s", row=5), measured())
+    assert scrape["rows_quarantined_total{segment=s}"] == 1
+    for name in ("late_superseded_total", "reasserted_total", "segment_undocumented_transitions_total"):
+        assert scrape[f"{name}{{segment=s}}"] == 0
+    assert scrape["changes_total{outcome=superseded,segment=s}"] == 0
+    limited = after(events.LimitSeen(member="m", resource="users", last_minute=0, limit=500))
+    assert limited["throttled_total{member=m,resource=users,scope=member_day}"] == 0
+
+
+def test_what_a_person_paused_is_told_from_what_stands_still() -> None:
+    scrape = after(measured(paused={"s": True, "t": False}))
+    assert (scrape["segment_paused{segment=s}"], scrape["segment_paused{segment=t}"]) == (1, 0)
+
+
+def test_the_process_tells_its_cpu_and_memory() -> None:
+    scrape = Metrics().exposition().decode()
+    for one in catalogue.PROCESS:
+        assert f"\n{one.name} " in scrape
+
+
 def test_a_deleted_segment_leaves_no_series() -> None:
     scrape = after(settled([1.0]), seen("READY"), measured(), events.SegmentDeleted(segment="s"))
     assert not [name for name in scrape if "segment=s" in name]
@@ -347,7 +370,7 @@ def test_what_a_lost_member_had_is_not_exported_any_more_but_its_counters_stay()
     metrics.handle(seen("READY"))
     assert exported(metrics)["lease_held{member=m}"] == 1
     metrics.handle(events.LeaseEnded(member="m", token=1, how="lost"))
-    assert [name for name in exported(metrics) if "member=m" in name] == [
+    assert [name for name in exported(metrics) if "member=m" in name and not name.startswith("throttled")] == [
         "api_requests_total{member=m,resource=users,status=200}",
         "lease_held{member=m}",
     ]

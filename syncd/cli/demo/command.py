@@ -17,14 +17,17 @@ from rich.console import Console
 from rich.live import Live
 
 from syncd.cli.demo import proof, view
-from syncd.cli.demo.crm import Crm
+from syncd.cli.demo.crm import NEWSLETTER, Crm
 from syncd.cli.demo.proof import Comparison
-from syncd.cli.demo.stage import Stage, staged
+from syncd.cli.demo.stage import PASSWORD, PERSON, Stage, staged
 from syncd.cli.demo.view import Sight
+from syncd.domain.access import By, Door
+from syncd.domain.resync import Mode
 from syncd.errors import Rejected, SyncdError
-from syncd.operations import letters
+from syncd.operations import letters, resyncs
 from syncd.operations.letters import Which
 from syncd.operations.opening import opened
+from syncd.settings import load
 from syncd.store.engine import Database
 
 _ROUNDS: Final = 5
@@ -131,9 +134,14 @@ class Show:
         """Everything at once, and then working days without end."""
         await asyncio.to_thread(crm.fill, self._contacts, self._companies)
         used: set[int] = set()
+        replayed = False
         while True:
             await asyncio.to_thread(crm.change, _TRICKLE)
-            for one in (await self._look(stage, database, crm)).linkedin.values():
+            sight = await self._look(stage, database, crm)
+            if not replayed and sight.settled:
+                replayed = True
+                await _replay(stage, database)
+            for one in sight.linkedin.values():
                 if one["id"] not in used:
                     await stage.sandbox.use_in_campaign(one["id"])
                     used.add(one["id"])
@@ -156,6 +164,14 @@ class Show:
             raise SyncdError("LinkedIn is not what the CRM says")
         if sight.applied + sight.superseded + sight.dead != sight.committed:
             raise SyncdError("not every row ended applied, superseded or dead")
+
+
+async def _replay(stage: Stage, database: Database) -> None:
+    """One resync, for the console to show."""
+    settings = load({}, config=stage.config)
+    by = By(name="demo", door=Door.SHELL, reason="to show a resync")
+    plan = await resyncs.preview(database, settings, NEWSLETTER, Mode.REPLAY, by=by)
+    await resyncs.start(database, settings, plan.id, by=by)
 
 
 def _summary(sight: Sight, compared: list[Comparison], reasons: dict[str, int]) -> None:
@@ -185,6 +201,8 @@ def _last_words(stage: Stage) -> None:
 @asynccontextmanager
 async def _shown(look: Callable[[], Awaitable[Sight]], stage: Stage) -> AsyncIterator[None]:
     """Shows what happens for as long as the block runs."""
+    if not sys.stdout.isatty():
+        click.echo(f"console: {stage.console_url} (sign in as {PERSON}, password {PASSWORD})")
     task = asyncio.create_task(_live(look, stage) if sys.stdout.isatty() else _lines(look))
     try:
         yield

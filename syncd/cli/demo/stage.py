@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+from cryptography.fernet import Fernet
 
 from syncd.cli.demo.crm import ACCOUNTS, CUSTOMERS, NEWSLETTER
 from syncd.cli.demo.processes import Process
@@ -23,11 +24,17 @@ _TOKEN: Final = "sandbox-token"  # noqa: S105 - it protects nothing
 _CLOCK: Final = "3600x"
 _VERSION: Final = Linkedin().api_version
 """Served for ever: by a clock that runs so fast, every version would have ended in two hours."""
+PERSON: Final = "admin"
+PASSWORD: Final = "look-around-in-syncd"  # noqa: S105 - it opens a console on loopback, over people who are made up
 _DRAIN: Final = 30.0
+_PEOPLE: Final = "select 'contact-' || id as subject_id, email from contacts where "
+_FIRMS: Final = (
+    "select 'company-' || id as subject_id, name, website_domain, industry, country from companies where target"
+)
 _SEGMENTS: Final = (
-    (NEWSLETTER, "Newsletter", "user"),
-    (CUSTOMERS, "Customers", "user"),
-    (ACCOUNTS, "Target accounts", "company"),
+    (NEWSLETTER, "Newsletter", "user", _PEOPLE + "subscribed"),
+    (CUSTOMERS, "Customers", "user", _PEOPLE + "customer"),
+    (ACCOUNTS, "Target accounts", "company", _FIRMS),
 )
 
 
@@ -76,6 +83,8 @@ class Stage:
     daemon: Process
     server: Process
     metrics_url: str
+    console_url: str
+    config: Path
 
     @property
     def database_url(self) -> str:
@@ -108,6 +117,8 @@ async def staged(directory: Path) -> AsyncIterator[Stage]:
                     daemon=daemon,
                     server=server,
                     metrics_url=f"http://127.0.0.1:{metrics}/metrics",
+                    console_url=f"http://127.0.0.1:{http}/",
+                    config=config,
                 )
         finally:
             await daemon.stop(_DRAIN)
@@ -124,14 +135,23 @@ def _write(directory: Path, database: Path, url: str, http: int, metrics: int) -
         "instance": INSTANCE,
         "database_url": f"sqlite+aiosqlite:///{database}",
         "linkedin": {"base_url": f"{url}/rest", "oauth_url": f"{url}/oauth/v2", "source_platform": "SYNCD_DEMO"},
-        "http": {"port": http},
+        "http": {"port": http, "first_admin_password": PASSWORD},
+        "secret_keys": Fernet.generate_key().decode(),
         "metrics": {"port": metrics},
         "tracker": {"interval": 2},
         "log": {"format": "json"},
+        "erasure": {"key": Fernet.generate_key().decode()},
         "members": [{"key": "demo", "access_token_file": str(token)}],
         "segments": [
-            {"key": key, "name": name, "kind": kind, "account": _ACCOUNT, "member": "demo"}
-            for key, name, kind in _SEGMENTS
+            {
+                "key": key,
+                "name": name,
+                "kind": kind,
+                "account": _ACCOUNT,
+                "member": "demo",
+                "source": {"database_url": f"sqlite+aiosqlite:///{database}", "query": query},
+            }
+            for key, name, kind, query in _SEGMENTS
         ],
     }
     file = directory / "syncd.yaml"

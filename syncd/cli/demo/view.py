@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from syncd.cli.demo.stage import Stage
+from syncd.cli.demo.stage import PASSWORD, PERSON, Stage
 from syncd.operations import segments
 from syncd.operations.segments import SegmentReport
 from syncd.store.engine import Database
@@ -96,6 +96,7 @@ def picture(sight: Sight, stage: Stage) -> Group:
         Text(f"syncd demo, {sight.seconds:.0f} s: {sight.committed:,} rows committed by the CRM", style="bold"),
         table,
         *(Text(limit) for limit in limits),
+        Text(f"console: {stage.console_url} (sign in as {PERSON}, password {PASSWORD})", style="bold"),
         Text(f"LinkedIn (the sandbox): {stage.sandbox.url}", style="dim"),
         Text(f"metrics: {stage.metrics_url}", style="dim"),
         Text(f"everything is in {stage.directory}; Ctrl-C stops it", style="dim"),

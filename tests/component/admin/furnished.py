@@ -5,8 +5,7 @@ from __future__ import annotations
 from syncd.domain.batch import RowFate
 from syncd.domain.change import Reason
 from syncd.domain.collapse import Death
-from syncd.domain.resync import Mode, Origin, State
-from syncd.store import batches, resyncs, segments
+from syncd.store import batches, segments
 from syncd.store.engine import Database
 from syncd.store.segments import Declared
 from tests.component.admin.house import OURS, THEIRS
@@ -17,7 +16,7 @@ KEYS = {"ours": OURS, "theirs": THEIRS}
 
 async def furnish(database: Database) -> dict[str, int]:
     """Ids of the segments by key. Of ours row 10 was applied, 11 could not be prepared, 12 was refused; of theirs 20 to
-    22. Letters 1 and 2 and resync 1 are of ours.
+    22. Letters 1 and 2 are of ours.
     """
     wanted = [
         Declared(key=key, name=f"The {key}", kind="user", account=account, member="demo")
@@ -34,5 +33,4 @@ async def furnish(database: Database) -> dict[str, int]:
             death = Death(row + 1, Reason.INVALID_EMAIL, "=HYPERLINK is no address")
             await batches.bury_rows(connection, ids[key], batch, [death])
             await road.settle(connection, batch, None)
-            await resyncs.ask(connection, ids[key], Mode.REPLAY, Origin.LEDGER, by="ann", state=State.PLANNED)
     return ids

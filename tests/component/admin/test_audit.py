@@ -52,10 +52,6 @@ DEEDS: Final[list[tuple[str, str, Any, int, str, str, dict[str, Any], dict[str, 
      {"role": "viewer"}, {}),
 ]  # fmt: skip
 ELSEWHERE: Final = {
-    "POST /api/v1/segments/{segment}/resyncs": "tests/component/admin/test_resyncs.py",
-    "POST /api/v1/segments/{segment}/resyncs/snapshot": "tests/component/admin/test_resyncs.py",
-    "POST /api/v1/resyncs/{number}/start": "tests/component/admin/test_resyncs.py",
-    "POST /api/v1/resyncs/{number}/cancel": "tests/component/admin/test_resyncs.py",
     "POST /api/v1/session": "test_signing_in_and_out_is_written_down",
     "POST /api/v1/session/password": "test_signing_in_and_out_is_written_down",
     "DELETE /api/v1/session": "test_signing_in_and_out_is_written_down",
@@ -68,6 +64,15 @@ ELSEWHERE: Final = {
     "POST /api/v1/templates": "tests/component/admin/test_linkedin.py",
     "PATCH /api/v1/templates/{template}": "tests/component/admin/test_linkedin.py",
     "DELETE /api/v1/templates/{template}": "tests/component/admin/test_linkedin.py",
+    "POST /api/v1/segments/{segment}/resyncs": "tests/component/admin/test_resyncs.py",
+    "POST /api/v1/segments/{segment}/resyncs/snapshot": "tests/component/admin/test_resyncs.py",
+    "POST /api/v1/resyncs/{number}/start": "tests/component/admin/test_resyncs.py",
+    "POST /api/v1/resyncs/{number}/cancel": "tests/component/admin/test_resyncs.py",
+    "POST /api/v1/erasures": "tests/component/admin/test_erasures.py",
+    "POST /api/v1/opt-outs": "tests/component/admin/test_erasures.py",
+    "POST /api/v1/opt-outs/remove": "tests/component/admin/test_erasures.py",
+    "POST /api/v1/opt-outs/check": "changes nothing",
+    "POST /api/v1/presence": "changes nothing",
 }
 
 

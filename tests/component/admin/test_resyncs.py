@@ -46,12 +46,10 @@ async def test_a_replay_is_planned_started_seen_and_cancelled(house: House) -> N
     assert [each["id"] for each in (await ann.get("/api/v1/resyncs?segment=trial"))["items"]] == [planned["id"]]
     assert (await ann.send("POST", f"{one}/cancel", {}))["state"] == "cancelled"
     await ann.send("POST", f"{one}/cancel", {}, 409)
-    rows = (await ann.get("/api/v1/audit"))["items"]
-    assert [(row["action"], row["reason"], row["after"]["resync"], row["account"]) for row in rows[:3]] == [
-        ("resync.cancel", "", planned["id"], OURS),
-        ("resync.start", "it expired", planned["id"], OURS),
-        ("resync.preview", "", planned["id"], OURS),
-    ]
+    rows = [row for row in (await ann.get("/api/v1/audit"))["items"] if row["target"] == "trial"]
+    assert [row["action"] for row in rows] == ["resync.cancel", "resync.start", "resync.preview"]
+    assert rows[1]["reason"] == "it expired"
+    assert {row["account"] for row in rows} == {OURS}
 
 
 async def test_a_reconcile_without_a_source_is_refused(house: House) -> None:

@@ -29,6 +29,7 @@ from syncd.pipeline import intake, refresh, resend, settle
 from syncd.pipeline.lanes import Lane, Open, Road, Turn
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.origin import Origin
+from syncd.pipeline.suppress import Suppression
 from syncd.reconcile.resync import Resyncer
 from syncd.settings import Settings
 from syncd.store import controls, leases, segments
@@ -222,6 +223,7 @@ async def _hand(database: Database, settings: Settings, key: str, before: Hand |
         request_timeout=0.0,
         allow_names_only=False,
         origin=Origin(database, events.append),
+        suppression=Suppression(None),
     )
     member = Member(
         key=MemberKey("demo"),

@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
-from syncd.domain.events import ResyncEnded, ResyncMoved, ResyncPlanned
 from syncd.domain.resync import Mode, State
+from syncd.domain.resync_events import ResyncEnded, ResyncMoved, ResyncPlanned
 from syncd.domain.segment import SegmentParking
 from syncd.errors import Clashing, Rejected
 from syncd.operations import resyncs as operations

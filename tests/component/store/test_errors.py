@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import insert, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.errors import Fatal, SyncdError
+from syncd.errors import Fatal, SyncdError, Transient
 from syncd.observe import logs
 from syncd.observe.traces import traces
 from syncd.store.engine import Database
 from syncd.store.tables import outbox
+from tests.postgres import PostgresServer
 
 CANARY = "cnry.jane@cnry.example"
 ROW = {"segment_key": CANARY, "action": None, "payload": {"email": CANARY}}
@@ -88,3 +91,20 @@ async def test_statements_are_logged_without_their_parameters_at_any_level(
         await connection.execute(text("select :who"), {"who": CANARY})
     assert "select" in log.getvalue()
     assert "cnry" not in log.getvalue()
+
+
+async def test_a_transaction_whose_connection_went_away_is_done_again(postgres_server: PostgresServer) -> None:
+    database, other = Database(postgres_server.url()), Database(postgres_server.url())
+
+    async def work(connection: AsyncConnection) -> None:
+        pid = (await connection.execute(text("select pg_backend_pid()"))).scalar_one()
+        async with other.begin() as ending:
+            await ending.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        with suppress(DBAPIError):
+            await connection.execute(text("select 1"))
+        await connection.execute(text("select 1"))
+
+    with pytest.raises(Transient):
+        await database.transact(work)
+    await database.close()
+    await other.close()

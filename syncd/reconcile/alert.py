@@ -1,0 +1,87 @@
+"""Alerts: the owner of a member compares what wants a person now with what stands in the database, and says the
+difference once; what is everybody's, the API's version, is compared by whoever owns anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syncd.domain import alerts as conditions
+from syncd.domain.alerts import Condition
+from syncd.domain.events import AlertHealed, AlertRaised, Emit
+from syncd.domain.version import days_served
+from syncd.settings import Settings
+from syncd.store import alerts, resyncs, segments
+from syncd.store.alerts import HEALED, Change
+from syncd.store.engine import Database
+from syncd.store.leases import Grant, fence
+
+EVERY: Final = 10.0
+"""Seconds between two looks."""
+
+Ends = Callable[[], tuple[float | None, float | None]]
+"""When the access and the refresh token end, as far as it is known and matters; seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerter:
+    """One member's. Notifications are written where a webhook gets them; the log says it in any case."""
+
+    database: Database
+    grant: Grant
+    emit: Emit
+    ends: Ends
+    settings: Settings
+    wall: Callable[[], float]
+
+    async def look(self) -> None:
+        """Raises LeaseLost, Transient."""
+
+        async def work(connection: AsyncConnection) -> list[Change]:
+            await fence(connection, self.grant)
+            member = self.grant.member
+            mine = await self._of_member(connection)
+            asked_for = self.settings.linkedin.api_version
+            tell = self.settings.alerts.webhook_url is not None
+            version = conditions.of_version(asked_for, days_served(asked_for, self.wall()))
+            everybodys = [version] if version is not None else []
+            changes = await alerts.compare(connection, member, mine, tell=tell)
+            return changes + await alerts.compare(connection, "", everybodys, tell=tell)
+
+        for change in await self.database.transact(work):
+            if change.event == HEALED:
+                self.emit(AlertHealed(kind=change.kind, about=change.about))
+            else:
+                self.emit(AlertRaised(kind=change.kind, about=change.about, words=change.words))
+
+    async def tend(self) -> None:
+        """One round of a loop beside the road."""
+        await self.look()
+        await asyncio.sleep(EVERY)
+
+    async def _of_member(self, connection: AsyncConnection) -> Sequence[Condition]:
+        key = self.grant.member
+        found: list[Condition] = []
+        states = await segments.member_states(connection, [key])
+        _, _, parked, words = states.get(key, ("", False, None, ""))
+        if parked is not None:
+            found.append(conditions.of_member(key, parked, words))
+        for which, ends in zip(("access", "refresh"), self.ends(), strict=True):
+            token = conditions.of_token(key, which, ends, self.wall())
+            if token is not None:
+                found.append(token)
+        bindings, _ = await segments.of_members(connection, [key], lists=True)
+        most = self.settings.alerts.dead_letters
+        ours = [one.segment.id for one in bindings]
+        crowded = await alerts.crowded(connection, ours, most)
+        for one in bindings:
+            many = most if one.segment.id in crowded else None
+            found += conditions.of_segment(one.segment, many_dead=many)
+        for blown in await resyncs.blown(connection, ours):
+            found.append(conditions.of_fuse(blown.segment, blown.numbers.removes, blown.numbers.held))
+        return found

@@ -1,0 +1,95 @@
+"""The combinations of values that matter, by name: each is rendered, linted, validated and judged by every rule."""
+
+from __future__ import annotations
+
+from tests.chart.rendering import BASE, SEGMENT, Values, members, values
+
+_NO_DATABASE: Values = {"secrets": {"database_url": None}, "migration": {"existingSecret": ""}}
+_TRIAL: Values = {**_NO_DATABASE, "members": [], "config": None, "sandbox": {"enabled": True}}
+_EIGHT: Values = {
+    "members": members(8),
+    "config": {"segments": [{**SEGMENT, "key": f"s-{n}", "member": f"bot-{n}"} for n in range(8)]},
+}
+_MONITORED: Values = {
+    "metrics": {
+        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+    },
+    "dashboards": {"enabled": True, "annotations": {"grafana_folder": "CRM"}},
+}
+_INGRESS: Values = {
+    "ingress": {
+        "enabled": True,
+        "className": "nginx",
+        "host": "syncd.example.com",
+        "tlsSecret": "syncd-tls",
+        "annotations": {"cert-manager.io/cluster-issuer": "internal"},
+    }
+}
+_REFRESHED: Values = {
+    "members": [
+        {
+            "key": "ads-bot",
+            "existingSecret": "syncd-ads-bot",
+            "keys": ["access_token", "refresh_token", "client_secret"],
+            "clientId": "86abcdefghijkl",
+            "application": "marketing",
+        }
+    ],
+    "secrets": {"secret_keys": {"existingSecret": "syncd-keys", "key": "secret_keys"}},
+}
+_PROXIED: Values = {
+    "secrets": {"linkedin__proxy": {"existingSecret": "egress", "key": "url"}},
+    "linkedinCa": {"existingConfigMap": "company-ca"},
+    "databaseCa": {"existingSecret": "database-ca", "key": "ca.crt"},
+    "networkPolicy": {
+        "proxy": {"to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}], "port": 8888},
+        "database": {"to": [{"namespaceSelector": {"matchLabels": {"name": "db"}}}], "port": 6432},
+    },
+}
+_KEDA: Values = {**_EIGHT, "keda": {"enabled": True, "maxReplicas": 8, "rowsPerReplica": 5_000_000}}
+
+COMBINATIONS: dict[str, Values] = {
+    "the least": BASE,
+    "eight replicas": values(_EIGHT, {"replicas": 8}),
+    "refreshed tokens": values(_REFRESHED),
+    "ingress": values(_INGRESS),
+    "ingress without TLS": values(_INGRESS, {"ingress": {"tlsSecret": "", "className": "", "annotations": None}}),
+    "monitored": values(_MONITORED),
+    "proxy and certificates": values(_PROXIED),
+    "CPU": values(_EIGHT, {"autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 8}}),
+    "KEDA by Prometheus": values(_KEDA, {"keda": {"prometheus": {"serverAddress": "http://prometheus.monitoring:9090"}}}),
+    "KEDA by PostgreSQL": values(_KEDA, {"keda": {"scaler": "postgresql", "postgresql": {"existingSecret": "keda"}}}),
+    "a digest": values({"image": {"digest": "sha256:" + "a1" * 32, "pullSecrets": ["registry"], "pullPolicy": "Always"}}),
+    "paused": values({"pause": {"everything": True}, "autoscaling": {"enabled": True}}),
+    "pauses": values({"pause": {"members": ["ads-bot"], "segments": ["trial-signups", "others.old"]}}),
+    "SQLite": values(_NO_DATABASE, {"sqlite": {"enabled": True, "storageClass": "fast"}}),
+    "SQLite on a claim": values(_NO_DATABASE, {"sqlite": {"enabled": True, "existingClaim": "old"}}),
+    "sandbox with the trial's PostgreSQL": values(
+        _TRIAL, {"trialPostgresql": {"enabled": True, "storageClass": "fast"}, "sandbox": {"options": ["--clock=3600x"]}}
+    ),
+    "sandbox with SQLite": values(_TRIAL, {"sqlite": {"enabled": True}}),
+    "somebody else's names and nodes": values(
+        {
+            "fullnameOverride": "audiences",
+            "nameOverride": "audience-sync",
+            "serviceAccount": {"create": False, "name": "shared"},
+            "nodeSelector": {"pool": "crm"},
+            "tolerations": [{"key": "crm", "operator": "Exists", "effect": "NoSchedule", "tolerationSeconds": 60}],
+            "priorityClassName": "important",
+            "podAnnotations": {"a.example.com/b": "1"},
+            "podLabels": {"team": "crm"},
+        }
+    ),
+    "migrated by hand, without policies": values(
+        {
+            "migration": {"enabled": False, "existingSecret": ""},
+            "networkPolicy": {"enabled": False},
+            "podDisruptionBudget": {"enabled": False},
+        }
+    ),
+    "everything": values(
+        _EIGHT, _REFRESHED | {"members": members(8)}, _INGRESS, _MONITORED, _PROXIED,
+        {"replicas": 3, "pause": {"segments": ["s-1"]}, "config": {"shutdown": {"deadline": 40.5}, "leases": {"ttl": 12.2}}},
+    ),
+}  # fmt: skip
