@@ -145,6 +145,8 @@ async def asked(visitor: Visitor, route: Route) -> tuple[int, str]:
     body: dict[str, Any] = {}
     if route.body is not None and JSON in route.takes:
         body = {"json": BODIES.get(plain(route), {})}
+    elif route.streamed:
+        body = {"data": b"email\n", "headers": {"Content-Type": route.streamed[0]}}
     async with await visitor.ask(route.method, path_of(route), **body) as response:
         return response.status, await response.text()
 
