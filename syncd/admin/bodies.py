@@ -17,6 +17,8 @@ from syncd.operations.shapes import said
 
 PATIENCE: Final = 30.0
 """Seconds a body may take; a stream has as long for every mebibyte it may hold."""
+LONGEST: Final = 900.0
+"""Seconds that any body may take at most."""
 _FIELDS: Final = 200
 
 
@@ -43,7 +45,7 @@ async def stream(request: web.Request, most: int) -> AsyncIterator[bytes]:
     if (request.content_length or 0) > most:
         raise too_large
     seen = 0
-    patience = PATIENCE * max(1, most // MEBIBYTE)
+    patience = min(LONGEST, PATIENCE * max(1, most // MEBIBYTE))
     ends = asyncio.get_running_loop().time() + patience
     while True:
         try:

@@ -25,6 +25,7 @@ from syncd.errors import BadConfiguration, Denied, Rejected, Transient
 from syncd.linkedin.guard import Guarded, is_loopback
 from syncd.operations.voices import Clock
 from syncd.settings import Settings
+from syncd.settings.checks import is_name
 from syncd.settings.web import Oidc
 
 BACK: Final = "/sign-in/oidc/back"
@@ -197,7 +198,8 @@ class Provider:
         same = (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
         loopback = is_loopback(ours.hostname or "")
         plain = theirs.username is None and theirs.password is None and not theirs.fragment
-        if not plain or not (same if loopback else theirs.scheme == "https"):
+        named = same or (theirs.scheme == "https" and is_name(theirs.hostname or ""))
+        if not plain or not (same if loopback else named):
             raise BadConfiguration("the identity provider names an address that is not https")
 
     async def _got(self, session: aiohttp.ClientSession, url: str) -> bytes:
@@ -208,9 +210,11 @@ class Provider:
     ) -> bytes:
         try:
             async with session.request(method, url, data=form, allow_redirects=False) as response:
-                body = await response.content.read(_CAP)
-                if not response.content.at_eof():
-                    raise Transient("the identity provider says too much")
+                body = b""
+                async for part in response.content.iter_any():
+                    body += part
+                    if len(body) > _CAP:
+                        raise Transient("the identity provider says too much")
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise Transient("the identity provider cannot be reached: try again later") from None
         if response.status >= 500:

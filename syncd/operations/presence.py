@@ -49,12 +49,14 @@ class Found:
 
 
 async def look(database: Database, settings: Settings, person: str, accounts: Collection[str] | None = None) -> Found:
-    """`accounts` limits it to segments of some ad accounts. Raises Rejected for what names nobody."""
+    """`accounts` limits it to segments of some ad accounts; who is suppressed is told to those of all accounts only. Raises
+    Rejected for what names nobody.
+    """
     ids = asked_for(person)
     key = key_if_any(settings)
     async with database.read() as connection:
         suppressed = None
-        if key is not None:
+        if key is not None and accounts is None:
             found = await suppressions.known(connection, [key.digest(one) for one in ids])
             suppressed = next((entry.kind.value for entry in found.values()), None)
         rows = [

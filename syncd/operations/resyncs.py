@@ -166,8 +166,12 @@ async def listed(
 ) -> list[ResyncReport]:
     """The newest first, of these ad accounts only if any are named; `before` is the last id of the page before."""
     async with database.read() as connection:
-        if segment is not None and await segments.find(connection, segment) is None:
-            raise await unknown(connection, segment)
+        if segment is not None:
+            binding = await segments.find(connection, segment)
+            if accounts is not None and (binding is None or binding.segment.account not in accounts):
+                raise Absent("there is no such segment")
+            if binding is None:
+                raise await unknown(connection, segment)
         found = await rows.listed(connection, segment, most, before, accounts)
         return [await _report(connection, settings, one) for one in found]
 

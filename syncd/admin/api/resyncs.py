@@ -215,7 +215,7 @@ ROUTES: Final = (
         status=201,
         takes=(),
         streamed=(CSV, NDJSON),
-        most_bytes=MOST_BYTES,
+        most_streamed=MOST_BYTES,
     ),
     Route(
         method="POST",

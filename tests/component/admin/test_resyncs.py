@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
 
@@ -59,13 +60,18 @@ async def test_a_reconcile_without_a_source_is_refused(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "body"),
-    [("text/csv", "email\na@example.com\nb@example.com\n"), ("application/x-ndjson", '{"email": "a@example.com"}\n')],
+    [
+        ("text/csv", "email\na@example.com\nb@example.com\n"),
+        ("application/x-ndjson", '{"email": "a@example.com"}\n'),
+        ("text/csv", "email\n" + "".join(f"person{number}@example.com\n" for number in range(60_000))),
+    ],
+    ids=["csv", "ndjson", "more than a mebibyte"],
 )
 async def test_a_snapshot_is_streamed_in(house: House, kind: str, body: str) -> None:
     ann = await house.program(Role.OPERATOR)
     path, headers = f"{PATH}/snapshot", {"Content-Type": kind}
     params = {"as_of": now(minutes=1)}
-    async with await ann.ask("POST", path, data=body.encode(), headers=headers, params=params) as response:
+    async with await ann.ask("POST", path, data=BytesIO(body.encode()), headers=headers, params=params) as response:
         assert response.status == 201, await response.text()
         assert (await response.json())["state"] == "planning"
 
@@ -95,3 +101,5 @@ async def test_who_may_only_see_starts_nothing_and_who_has_other_accounts_sees_n
     await theirs.send("GET", f"/api/v1/resyncs/{number}", status=404)
     await theirs.send("POST", f"/api/v1/resyncs/{number}/cancel", {}, 404)
     assert (await theirs.get("/api/v1/resyncs"))["items"] == []
+    for segment in ("trial", "nope"):
+        assert "trial" not in (await theirs.send("GET", f"/api/v1/resyncs?segment={segment}", status=404))["detail"]
