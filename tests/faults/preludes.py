@@ -72,12 +72,14 @@ create function public.syncd_audit() returns trigger language plpgsql as $$ begi
            coalesce((select token from syncd.leases where member = current_setting('syncd.member', true)), 0);
     return null;
 end $$;
-create trigger audit after insert or update or delete on syncd.batches execute function public.syncd_audit();
-create trigger audit after insert or update or delete on syncd.ledger execute function public.syncd_audit();
-create trigger audit after insert on syncd.dead_letters execute function public.syncd_audit();
-create trigger audit after delete on syncd.reassertions execute function public.syncd_audit();
+create trigger audit after insert or update or delete on syncd.batches for each row execute function public.syncd_audit();
+create trigger audit after insert or update or delete on syncd.ledger for each row execute function public.syncd_audit();
+create trigger audit after insert on syncd.dead_letters for each row execute function public.syncd_audit();
+create trigger audit after delete on syncd.reassertions for each row execute function public.syncd_audit();
 """
-"""Triggers of the tests' own: which token a write was made under, and which was valid."""
+"""Triggers of the tests' own: which token a write was made under, and which was valid. Row by row: a statement that finds no
+lease touches no row, and would be told all the same.
+"""
 
 _CRASH = """
 import os as _os, signal as _signal, functools as _functools, inspect as _inspect
