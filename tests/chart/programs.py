@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from importlib.util import find_spec
 
-import pytest
+from tests.chart.tools import missing
 
 _FROM: dict[str, str] = dict.fromkeys(("prometheus", "promtool"), "apt-get install --no-install-recommends prometheus")
 
 
 def program(name: str) -> str:
     """The path of a program."""
-    return shutil.which(name) or _missing(f"{name} is missing: {_FROM[name]}")
+    return shutil.which(name) or missing(f"{name} is missing: {_FROM[name]}")
 
 
 def package(name: str) -> None:
     """Goes on only if it is installed."""
     if find_spec(name) is None:
-        _missing(f"{name} is missing: make .venv/.deploy")
-
-
-def _missing(reason: str) -> str:
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+        missing(f"{name} is missing: make .venv/.deploy")

@@ -26,7 +26,7 @@ SEGMENT: Values = {
     "member": "ads-bot",
 }
 BASE: Values = {
-    "image": {"repository": "registry.example.com/crm/syncd"},
+    "image": {"repository": "images.example.com/crm/syncd"},
     "members": [_MEMBER],
     "secrets": {"database_url": {"existingSecret": "syncd-database", "key": "daemon"}},
     "migration": {"existingSecret": "syncd-database", "key": "migrator"},

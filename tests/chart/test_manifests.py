@@ -132,5 +132,5 @@ def test_an_image_is_named_by_tag_or_by_digest() -> None:
         found: str = render(COMBINATIONS[name]).pods()[0][1]["containers"][0]["image"]
         return found
 
-    assert image("the least") == "registry.example.com/crm/syncd:0.1.0"
-    assert image("a digest") == "registry.example.com/crm/syncd@sha256:" + "a1" * 32
+    assert image("the least") == "images.example.com/crm/syncd:0.1.0"
+    assert image("a digest") == "images.example.com/crm/syncd@sha256:" + "a1" * 32

@@ -106,7 +106,7 @@ async def watch(
         deadline = time.monotonic() + _PATIENCE
         while missing and time.monotonic() < deadline:
             missing -= {one for one in missing if await prometheus.has(one)}
-            await asyncio.sleep(0.5 if missing else 0)
+            await asyncio.sleep(0.2 if missing else 0)
         answers = {expr: await prometheus.get("query", query=expr) for expr in exprs}
         groups = (await prometheus.get("rules"))["data"]["groups"]
         names = (await prometheus.get("label/__name__/values"))["data"]
