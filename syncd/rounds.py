@@ -55,8 +55,7 @@ class Rounds:
 
         async def provision() -> None:
             async with self._tools.database.read() as connection:
-                bindings, _ = await segments.of_members(connection, [self._member.key], lists=True)
-            wanting = [binding for binding in bindings if binding.order or binding.segment.dmp_id is None]
+                wanting = await segments.wanting(connection, self._member.key)
             for binding in wanting:
                 if self._member.trusts(time.monotonic()):
                     await provisioner.carry_out(binding)

@@ -86,10 +86,9 @@ async def refresh(member: Member, tools: Tools) -> None:
         states = await segments.member_states(connection, [member.key])
         waits = await throttles.of(connection, member.application, member.key)
         recorded = await source.recorded(connection)
-        ids = [binding.segment.id for binding in bindings]
-        owed = await letters.due_segments(connection, ids)
-        wanted = await letters.wanted_segments(connection, ids)
-        resyncing = await resyncs.going(connection, ids)
+        owed = await letters.due_segments(connection, member.key)
+        wanted = await letters.wanted_segments(connection, member.key)
+        resyncing = await resyncs.going(connection, member.key)
     if reacting or member.reacting or member.reactions != reactions:
         return
     now = tools.monotonic()

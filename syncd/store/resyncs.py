@@ -19,7 +19,7 @@ from syncd.domain.membership import Numbers
 from syncd.domain.resync import FINAL, Mode, Origin, State
 from syncd.store import plans
 from syncd.store.plans import items, lines, resyncs
-from syncd.store.tables import batches, epoch, later, ledger, now, segments
+from syncd.store.tables import batches, epoch, ids_of, later, ledger, now, segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +121,10 @@ async def open_of(connection: AsyncConnection, segment_ids: Collection[int]) -> 
     return [_resync(row) for row in await connection.execute(wanted)]
 
 
-async def going(connection: AsyncConnection, segment_ids: Collection[int]) -> set[int]:
-    """The segments whose resync has something left to be sent."""
+async def going(connection: AsyncConnection, member: str) -> set[int]:
+    """Those of a member's segments whose resync has something left to be sent."""
     wanted = select(_r.segment_id).where(
-        _r.ended_at.is_(None), _r.segment_id.in_(segment_ids), _r.state == State.RUNNING, ~_r.exhausted
+        _r.ended_at.is_(None), _r.segment_id.in_(ids_of(member)), _r.state == State.RUNNING, ~_r.exhausted
     )
     return set((await connection.execute(wanted)).scalars())
 

@@ -20,11 +20,13 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     SmallInteger,
     Table,
     Text,
     TypeDecorator,
     false,
+    select,
     text,
     true,
 )
@@ -172,6 +174,12 @@ segments = Table(
     Column("audience_size", BigInteger),
     Column("created_at", Moment(), nullable=False, server_default=now()),
 )
+
+
+def ids_of(member: str) -> Select[tuple[int]]:
+    """Those of a member's segments, for statements that need no more of them."""
+    return select(segments.c.id).where(segments.c.member == member)
+
 
 """`takes_lists`: filled by uploaded lists and by nothing else; no row of the outbox belongs to it."""
 
