@@ -41,7 +41,7 @@ async def record(
     async def work(connection: AsyncConnection) -> tuple[float, _Rows, bool]:
         written = await _write(connection, journey, step, member, tools, doubted=doubted)
         for wait in waits:
-            await throttles.remember(connection, wait)
+            await throttles.remember(connection, wait, tools.monotonic)
         return written
 
     waits = list(member.unwritten.values())
