@@ -172,7 +172,7 @@ class Ownership:
 
             async def give_back(connection: AsyncConnection) -> None:
                 for pause in member.unwritten.values():
-                    await throttles.remember(connection, pause)
+                    await throttles.remember(connection, pause, self._tools.monotonic)
                 await leases.give_back(connection, holding.grant, wait=wait)
 
             try:

@@ -84,7 +84,7 @@ async def refresh(member: Member, tools: Tools) -> None:
     async with tools.database.read() as connection:
         bindings, moment = await segments.of_members(connection, [member.key])
         states = await segments.member_states(connection, [member.key])
-        waits = await throttles.of(connection, member.application, member.key)
+        waits = await throttles.of(connection, member.application, member.key, tools.monotonic)
         recorded = await source.recorded(connection)
         owed = await letters.due_segments(connection, member.key)
         wanted = await letters.wanted_segments(connection, member.key)
@@ -101,7 +101,7 @@ async def refresh(member: Member, tools: Tools) -> None:
     member.epoch_parked = recorded.parked_words is not None
     for wait in waits:
         pacer = member.pacers.get(wait.resource)
-        if pacer is not None and (wait.seconds > 0 or wait.resource not in member.throttles_in_a_row):
+        if pacer is not None and (wait.until > now or wait.resource not in member.throttles_in_a_row):
             _heed(wait, pacer, member, now)
     for segment, reason in _place(member, bindings, moment, now):
         tools.emit(SegmentResumed(segment=segment, reason=reason.value))
@@ -115,7 +115,7 @@ def _heed(wait: Wait, pacer: Pacer, member: Member, now: float) -> None:
     """A pause that another process or member began. Whoever takes over after a daily limit begins with one probe and counts
     on, also where the wait is over.
     """
-    pacer.shut(max(0.0, wait.seconds), probe=wait.scope is not Scope.MINUTE)
+    pacer.shut(max(0.0, wait.until - now), probe=wait.scope is not Scope.MINUTE)
     if wait.resource not in member.throttles_in_a_row:
         member.throttles_in_a_row[wait.resource] = wait.in_a_row
         member.throttled_at[wait.resource] = now

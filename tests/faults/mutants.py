@@ -341,7 +341,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant(
         "sent from memory, the batch not stored",
-        "from syncd.store import batches as _b\n_w = _b._row\ndef _row(*g):\n    row = _w(*g)\n    return {**row, 'open': False, 'body': None}\n_b._row = _row\n",
+        "from syncd.store import batches as _b\n_w = _b.row\ndef row(*g):\n    return {**_w(*g), 'open': False, 'body': None}\n_b.row = row\n",
         killed_between, "S2", "V1",
     ),
     _mutant(
