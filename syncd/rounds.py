@@ -60,7 +60,7 @@ class Rounds:
                 if self._member.trusts(time.monotonic()):
                     await provisioner.carry_out(binding)
             if wanting:
-                await refresh.refresh(self._member, self._tools)
+                await refresh.refresh([self._member], self._tools)
             await asyncio.sleep(_PAUSE)
 
         return provision
@@ -82,7 +82,7 @@ class Rounds:
                 bindings, moment = await segments.of_members(connection, [self._member.key], lists=True)
             may_ask = self._member.may_send(time.monotonic())
             seen = may_ask and await tracker.follow([binding.segment for binding in bindings], moment)
-            await refresh.refresh(self._member, self._tools)
+            await refresh.refresh([self._member], self._tools)
             await self._looked(seen)
             ends = self._member.tokens.ends
             if ends != told:
@@ -106,7 +106,7 @@ class Rounds:
             async with self._tools.database.read() as connection:
                 bindings, moment = await segments.of_members(connection, [self._member.key])
             if await resyncer.advance([binding.segment for binding in bindings], moment):
-                await refresh.refresh(self._member, self._tools)
+                await refresh.refresh([self._member], self._tools)
             else:
                 await asyncio.sleep(_PAUSE)
 

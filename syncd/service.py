@@ -169,6 +169,7 @@ class Daemon:
                             self._reached,
                         )
                     ),
+                    group.create_task(watch.follow(lambda: ownership.owned, self._tools)),
                     group.create_task(watch.measure(lambda: ownership.owned, self._tools)),
                     group.create_task(
                         watch.prune(lambda: ownership.owned, self._tools, Kept(**self._settings.retention.model_dump()))

@@ -121,10 +121,10 @@ async def open_of(connection: AsyncConnection, segment_ids: Collection[int]) -> 
     return [_resync(row) for row in await connection.execute(wanted)]
 
 
-async def going(connection: AsyncConnection, member: str) -> set[int]:
-    """Those of a member's segments whose resync has something left to be sent."""
+async def going(connection: AsyncConnection, members: Collection[str]) -> set[int]:
+    """Those of some members' segments whose resync has something left to be sent."""
     wanted = select(_r.segment_id).where(
-        _r.ended_at.is_(None), _r.segment_id.in_(ids_of(member)), _r.state == State.RUNNING, ~_r.exhausted
+        _r.ended_at.is_(None), _r.segment_id.in_(ids_of(members)), _r.state == State.RUNNING, ~_r.exhausted
     )
     return set((await connection.execute(wanted)).scalars())
 

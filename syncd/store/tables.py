@@ -6,6 +6,7 @@ Times are seconds since 1970 in Python and `timestamptz` in PostgreSQL. Keys of 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -176,9 +177,9 @@ segments = Table(
 )
 
 
-def ids_of(member: str) -> Select[tuple[int]]:
-    """Those of a member's segments, for statements that need no more of them."""
-    return select(segments.c.id).where(segments.c.member == member)
+def ids_of(members: Collection[str]) -> Select[tuple[int]]:
+    """Those of some members' segments, for statements that need no more of them."""
+    return select(segments.c.id).where(segments.c.member.in_(members))
 
 
 """`takes_lists`: filled by uploaded lists and by nothing else; no row of the outbox belongs to it."""

@@ -6,10 +6,10 @@ from one to the other, counted when the statement goes out: a wait that is writt
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -50,13 +50,13 @@ async def forget(connection: AsyncConnection, application: str, member: str, res
     )
 
 
-async def of(connection: AsyncConnection, application: str, member: str, clock: Callable[[], float]) -> list[Wait]:
-    """The waits that hold for a member, its application's included, as moments of `clock`; the longest first."""
+async def of(connection: AsyncConnection, members: Collection[str], clock: Callable[[], float]) -> list[Wait]:
+    """The waits of some members and of all applications, as moments of `clock`; the longest first."""
     t = throttles.c
     left = epoch(t.not_before) - epoch(now())
     statement = (
         select(t.application, t.member, t.resource, t.scope, t.in_a_row, left.label("left"))
-        .where(t.application == application, or_(t.member == member, t.member == ""))
+        .where(t.member.in_([*members, ""]))
         .order_by(t.not_before.desc())
     )
     rows = (await connection.execute(statement)).all()

@@ -9,14 +9,14 @@ from __future__ import annotations
 HASTE = """
 from syncd import rounds
 from syncd.domain import retry, settlement
-from syncd.pipeline import origin, react, refresh, run, watch
+from syncd.pipeline import origin, react, refresh, watch
 from syncd.reconcile import provision
 refresh.SETTLED_IN = 0.0
 react.PARKED = retry.Backoff(0.5, 1.0)
 react.OUTAGE = retry.Backoff(0.3, 1.0)
 settlement.BATCH = retry.Backoff(0.1, 1.0)
 settlement.APART = retry.Backoff(0.5, 1.0)
-run._REFRESH = 0.25
+watch._FOLLOW = 0.25
 rounds._PAUSE = 0.25
 provision._PATIENCE = 2
 """

@@ -86,7 +86,7 @@ async def _settled(flight: Flight) -> None:
 async def _stored(stage: Stage, clock: Clock) -> dict[tuple[str, str], float]:
     """Seconds that are left of each pause, as the database says."""
     async with stage.database.read() as connection:
-        waits = await throttles.of(connection, "default", "demo", clock)
+        waits = await throttles.of(connection, ["demo"], clock)
     return {wait.place: wait.until - clock() for wait in waits}
 
 
@@ -127,7 +127,7 @@ async def test_a_daily_limit_is_counted_on_after_a_takeover(stage: Stage, clock:
     wait = Wait("default", "demo", "users", Scope.MEMBER_DAY, 4, clock() + left)
     async with stage.database.begin() as connection:
         await throttles.remember(connection, wait, clock)
-    await refresh.refresh(stage.member, stage.tools)
+    await refresh.refresh([stage.member], stage.tools)
     pacer = stage.member.pacers["users"]
     assert pacer.probing
     assert pacer.shut_until - clock() == pytest.approx(max(left, 0.0), abs=5.0)
