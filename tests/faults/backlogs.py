@@ -92,6 +92,7 @@ async def churned(stage: Stage) -> None:
     await stage.until(stage.is_quiet, "nothing is left", daemon)
     ledger = "select count(*) from syncd.ledger join syncd.segments on segment_id = segments.id where key = 'red' and present"
     assert await stage.rig.scalar(text(ledger)) == CHURN
+    stage.looked["S2"] += CHURN
     await daemon.stop()
     assert during[-1] <= 2 * max(before[-1], _FLOOR), f"{during[-1]:.2f} s after {before[-1]:.2f} s"
 
@@ -116,5 +117,7 @@ async def piled_up(stage: Stage) -> None:
     stage.figures.append(f"peak {peak:.0f} MiB; another segment's slowest of 10 changes {beside[-1] * 1000:.0f} ms")
     count = "select (select count(*) from syncd.outbox) + (select sum(rows_taken) from syncd.batches)"
     assert await stage.rig.scalar(text(count)) == BACKLOG + 10, "rows were lost or counted twice"
+    stage.looked["S2"] += BACKLOG
+    stage.looked["S12 processes"] += 1
     assert 0.0 < peak < CEILING, f"{peak:.0f} MiB"
     assert beside[-1] < _STARVED, f"{beside[-1]:.1f} s"

@@ -517,7 +517,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "an application's daily limit that stops one member",
         "from dataclasses import replace as _r\nfrom syncd.store import throttles as _t\n_w = _t.remember\n"
-        "async def _mine(connection, wait):\n    await _w(connection, _r(wait, member=wait.member or 'ads'))\n_t.remember = _mine\n",
+        "async def _mine(connection, wait, *more):\n    await _w(connection, _r(wait, member=wait.member or 'ads'), *more)\n_t.remember = _mine\n",
         daily_for_all, "S7c", members={"ads": "canary-token-a", "bids": "canary-token-b"},
     ),
     _mutant(
