@@ -346,6 +346,7 @@ def parkings_told(daemons: Sequence[Process]) -> bool:
 _WORK = """
     select (select count(*) from {s}outbox where segment_key in (select key from {s}segments))
          + (select count(*) from {s}batches where open) + (select count(*) from {s}reassertions)
+         + (select count(*) from {s}resyncs where ended_at is null)
          + (select count(*) from {s}segments where dmp_id is null or order_given is not null)
          + (select case when count(*) = 0 then 1 else 0 end from {s}segments)
 """
