@@ -166,7 +166,7 @@ class Daemon:
                             self._tools,
                             self._settings.outbox.poll_interval,
                             hint,
-                            self._reached,
+                            lambda trouble: self._reached(trouble or ownership.trouble),
                         )
                     ),
                     group.create_task(watch.follow(lambda: ownership.owned, self._tools)),

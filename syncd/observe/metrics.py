@@ -123,6 +123,7 @@ class Metrics:
             case events.ResourceBackedOff(member=member, resource=resource, seconds=seconds):
                 self._pauses[member, resource] = self._monotonic() + seconds
             case events.SegmentParked(segment=segment, reason=reason):
+                self._gauge(catalogue.SEGMENT_PARKED).drop(segment=segment)
                 self._gauge(catalogue.SEGMENT_PARKED).set(1, segment, reason)
                 if reason == SegmentParking.LOST:
                     self._forget_status(segment)
@@ -140,6 +141,7 @@ class Metrics:
             case events.RoleSeen(member=member, account=account, may_write=may_write):
                 self._gauge(catalogue.MAY_WRITE).set(int(may_write), member, account)
             case events.MemberParked(member=member, reason=reason):
+                self._gauge(catalogue.MEMBER_PARKED).drop(member=member)
                 self._gauge(catalogue.MEMBER_PARKED).set(1, member, reason)
             case events.MemberResumed(member=member, reason=reason):
                 self._gauge(catalogue.MEMBER_PARKED).set(None, member, reason)
