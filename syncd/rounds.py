@@ -104,8 +104,8 @@ class Rounds:
 
         async def advance() -> None:
             async with self._tools.database.read() as connection:
-                bindings, moment = await segments.of_members(connection, [self._member.key])
-            if await resyncer.advance([binding.segment for binding in bindings], moment):
+                moment = await segments.moment(connection)
+            if await resyncer.advance([lane.segment for lane in self._member.lanes()], moment):
                 await refresh.refresh([self._member], self._tools)
             else:
                 await asyncio.sleep(_PAUSE)

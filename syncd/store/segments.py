@@ -111,8 +111,12 @@ async def of_members(
     also those that an upload has made.
     """
     rows = (await connection.execute(_of(keys, lists=lists))).all()
-    moment = rows[0].moment if rows else (await connection.execute(select(epoch(now())))).scalar_one()
-    return [_binding(row) for row in rows], float(moment)
+    return [_binding(row) for row in rows], rows[0].moment if rows else await moment(connection)
+
+
+async def moment(connection: AsyncConnection) -> float:
+    """The database's time, in seconds since 1970."""
+    return float((await connection.execute(select(epoch(now())))).scalar_one())
 
 
 async def wanting(connection: AsyncConnection, member: str) -> list[Binding]:
