@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import truth
+from tests.benchmarks import straightforward, truth
 from tests.benchmarks.figures import Figure, Size
-from tests.benchmarks.ground import JUDGED, Drained, Ground, World, ground
+from tests.benchmarks.ground import JUDGED, SERVER, Drained, Ground, World, ground
 
 USERS_A_MINUTE = 500 * 5_000
 COMPANIES_A_MINUTE = 200 * 5_000
@@ -64,6 +64,7 @@ async def unlimited(directory: Path, size: Size) -> list[Figure]:
         drained = await _people(place, size.drained)
         await truth.within_limits(place)
     cpu = drained.cpu_per_million
+    rate, loop = await straightforward.measured(size.drained, SERVER)
     return [
         Figure(
             measure="B2",
@@ -75,6 +76,9 @@ async def unlimited(directory: Path, size: Size) -> list[Figure]:
             kind="drain",
         ),
         Figure(measure="B10", what="daemon, per million", unit="CPU s", values=[cpu["daemon"]], target=6, least=False),
+        Figure(measure="B2", what="users a second by a straightforward loop", unit="/s", values=[rate]),
+        Figure(measure="B2", what="syncd against that loop", unit="%", values=[drained.per_second / rate * 100]),
+        Figure(measure="B10", what="that loop, per million", unit="CPU s", values=[loop]),
         Figure(measure="B10", what="PostgreSQL, per million", unit="CPU s", values=[cpu["PostgreSQL"]]),
         Figure(measure="B10", what="sandbox, per million", unit="CPU s", values=[cpu["sandbox"]]),
     ]

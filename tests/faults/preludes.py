@@ -32,16 +32,21 @@ from syncd.store import leases as _leases
 from sqlalchemy import text as _text
 _transport.__version__ += "." + _os.environ.get("FAULT_TAG", "0")
 _fence = _leases.fence
-async def _marked(connection, grant):
-    try:
-        moment = await _fence(connection, grant)
-    except _LeaseLost:
-        print('{"event": "stale_write_refused"}', file=_sys.stderr, flush=True)
-        raise
-    if connection.dialect.name == "postgresql":
-        mark = "select set_config('syncd.token', '%d', true), set_config('syncd.member', '%s', true)"
-        await connection.execute(_text(mark % (grant.token, grant.member)))
-    return moment
+def _marking(fencing):
+    async def marked(connection, grant, *given):
+        try:
+            found = await fencing(connection, grant, *given)
+        except _LeaseLost:
+            print('{"event": "stale_write_refused"}', file=_sys.stderr, flush=True)
+            raise
+        if connection.dialect.name == "postgresql":
+            mark = "select set_config('syncd.token', '%d', true), set_config('syncd.member', '%s', true)"
+            await connection.execute(_text(mark % (grant.token, grant.member)))
+        return found
+    return marked
+_marked = _marking(_fence)
+from syncd.store import intakes as _intakes
+_intakes.mark = _marking(_intakes.mark)
 for _module in [one for name, one in _sys.modules.items() if name.startswith("syncd.")]:
     if getattr(_module, "fence", None) is _fence:
         _module.fence = _marked
