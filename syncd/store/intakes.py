@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, case, insert, or_, select, true, update
+from sqlalchemy import Select, bindparam, case, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -51,25 +51,34 @@ class Careful:
     quarantined: int | None
 
 
-_MARK: Final = (
-    select(
-        source.c.epoch,
-        source.c.parked_words,
-        segments.c.high_water,
-        segments.c.has_subjects,
-        segments.c.intake_crashes,
-        suppression_state.c.entries,
-        suppression_state.c.last,
-        suppression_state.c.key_id,
+def _marked(*more: Any) -> Select[Any]:
+    return (
+        select(
+            source.c.epoch,
+            source.c.parked_words,
+            segments.c.high_water,
+            segments.c.has_subjects,
+            segments.c.intake_crashes,
+            suppression_state.c.entries,
+            suppression_state.c.last,
+            suppression_state.c.key_id,
+            *more,
+        )
+        .select_from(
+            leases.join(segments, true())
+            .join(source, source.c.id == 1)
+            .join(suppression_state, suppression_state.c.id == 1)
+        )
+        .where(IS_OURS, segments.c.id == bindparam("segment"))
+        .with_for_update(read=True, key_share=True, of=leases)
     )
-    .select_from(
-        leases.join(segments, true())
-        .join(source, source.c.id == 1)
-        .join(suppression_state, suppression_state.c.id == 1)
-    )
-    .where(IS_OURS, segments.c.id == bindparam("segment"))
-    .with_for_update(read=True, key_share=True, of=leases)
-)
+
+
+_MARK: Final = _marked()
+_MARK_POSTGRESQL: Final = _marked(func.set_config("enable_sort", "off", True))
+"""A table that was never analysed, or when it was empty, looks small: PostgreSQL would read and sort the whole backlog
+for each batch. For the rest of the transaction it walks an index where there is one.
+"""
 
 
 async def mark(connection: AsyncConnection, grant: Grant, segment_id: int) -> Mark:
@@ -79,7 +88,8 @@ async def mark(connection: AsyncConnection, grant: Grant, segment_id: int) -> Ma
 
     Raises LeaseLost if another replica owns the member.
     """
-    row = (await connection.execute(_MARK, {"segment": segment_id, **named(grant)})).one_or_none()
+    statement = _MARK_POSTGRESQL if connection.dialect.name == "postgresql" else _MARK
+    row = (await connection.execute(statement, {"segment": segment_id, **named(grant)})).one_or_none()
     if row is None:
         raise lost(grant)
     state = State(row.entries, row.last, row.key_id)

@@ -8,13 +8,13 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from syncd.domain.batch import BatchKind, Draft, Element, RowFate
 from syncd.domain.change import Kind, rank
 from syncd.domain.segment import MemberKey
 from syncd.errors import LeaseLost
-from syncd.store import batches, intakes, leases, segments
+from syncd.store import batches, intakes, leases, outbox, segments
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
 from syncd.store.suppressions import State
@@ -113,3 +113,26 @@ async def test_a_takeover_waits_for_an_intake_and_a_renewal_does_not(database: D
             assert not done
             await connection.rollback()
             await waiting
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("analysed", ["when it was empty", "with one large segment behind another"])
+async def test_it_reads_what_it_takes_and_no_backlog_whatever_the_statistics_say(
+    database: Database, analysed: str
+) -> None:
+    grant, segment = await _owned(database)
+    fill = "insert into syncd.outbox (segment_key, action, payload) select :key, 'ADD', '{}' from generate_series(1, :rows)"
+    read = text("select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'outbox'")
+    async with database.begin() as connection:
+        if analysed == "when it was empty":
+            await connection.execute(text("analyze syncd.outbox"))
+        for key, rows in (("a", 3_000), ("s", 30_000)):
+            await connection.execute(text(fill), {"key": key, "rows": rows})
+        if analysed != "when it was empty":
+            await connection.execute(text("analyze syncd.outbox"))
+    async with database.begin() as connection:
+        await intakes.mark(connection, grant, segment)
+        assert len(await outbox.take(connection, "s", 200)) == 200
+        assert (await connection.execute(read)).scalar_one() < 1_000
+        assert len(await outbox.oldest(connection, "s", 200)) == 200
+        assert (await connection.execute(read)).scalar_one() < 2_000
