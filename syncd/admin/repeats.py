@@ -3,7 +3,7 @@
 A key belongs to its caller for 24 hours. The same key with another request is refused; one whose first request is under
 way has to wait. The transaction that does the work marks the key too (`audit.record`): whatever fails after it, the work
 is not done again. What was refused before changed nothing, so its key is free again, as is that of a process which died
-before its work, after two minutes.
+before its work, after two minutes. If it was not dead but slept, its transaction is refused: whoever has the key then works.
 
 What is kept of a request is a digest under the caller's own secret, which the database does not hold: nobody who reads the
 table can guess at it.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -23,6 +24,7 @@ from aiohttp import hdrs, web
 
 from syncd.admin.problems import Refusal
 from syncd.admin.routes import JSON, Call, Route
+from syncd.domain.access import Claim
 from syncd.errors import Transient
 from syncd.store import sessions
 from syncd.store.engine import Database
@@ -46,25 +48,24 @@ def key_of(request: web.Request) -> str | None:
 
 async def once(call: Call, route: Route, key: str, raw: bytes, answer: Answer) -> web.StreamResponse:
     """The answer to this request, or the one its key was answered with before. A stream is digested as it flows."""
-    database, caller = call.desk.database, call.caller.id
-    asked = _begun(call, route)
+    database, asked = call.desk.database, _begun(call, route)
     asked.update(raw)
-    claimed = asked.digest()
-    known = await database.transact(lambda connection: sessions.claim(connection, caller, key, claimed))
+    claim, digest = Claim(caller=call.caller.id, key=key, token=secrets.token_bytes(16)), asked.digest()
+    known = await database.transact(lambda connection: sessions.claim(connection, claim, digest))
     if known is not None:
         return await _again(call, known, asked)
     stream = _digested(call.stream, asked) if call.stream is not None else None
-    call = replace(call, stream=stream, caller=replace(call.caller, key=key))
-    async with _living(database, caller, key):
+    call = replace(call, stream=stream, caller=replace(call.caller, claim=claim))
+    async with _living(database, claim):
         try:
             response = await answer(call, route)
         except BaseException:
-            await database.transact(lambda connection: sessions.release(connection, caller, key))
+            await database.transact(lambda connection: sessions.release(connection, claim))
             raise
     if not route.shown_once:
         body = response.body if isinstance(response, web.Response) and isinstance(response.body, bytes) else b""
         told = Known(asked.digest(), response.status, body)
-        await database.transact(lambda connection: sessions.answered(connection, caller, key, told))
+        await database.transact(lambda connection: sessions.answered(connection, claim, told))
     return response
 
 
@@ -83,14 +84,14 @@ async def _digested(stream: AsyncIterator[bytes], asked: HMAC) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def _living(database: Database, caller: str, key: str) -> AsyncIterator[None]:
+async def _living(database: Database, claim: Claim) -> AsyncIterator[None]:
     """Nobody takes the request for dead inside the block, however long it takes."""
 
     async def live() -> None:
         while True:
             await asyncio.sleep(_LIVES)
             with suppress(Transient):
-                await database.transact(lambda connection: sessions.renew(connection, caller, key))
+                await database.transact(lambda connection: sessions.renew(connection, claim))
 
     living = asyncio.create_task(live())
     try:

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.access import By, Person
+from syncd.errors import Clashing
 from syncd.operations.moments import moment
 from syncd.operations.paging import Page, Slice, after_id, page
 from syncd.store import audit as rows
@@ -70,9 +71,9 @@ async def record(connection: AsyncConnection, by: By, deed: Deed) -> None:
 
 
 async def mark(connection: AsyncConnection, by: By) -> None:
-    """The request's work is done as soon as this transaction is committed."""
-    if by.key is not None:
-        await sessions.done(connection, by.id, by.key)
+    """The request's work is done as soon as this transaction is committed. Raises Clashing if another one has its key."""
+    if by.claim is not None and not await sessions.done(connection, by.claim):
+        raise Clashing("this took so long that the same request was let in again: look at what that one did")
 
 
 async def record_alone(database: Database, by: By, deed: Deed) -> None:

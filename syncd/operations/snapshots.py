@@ -69,7 +69,7 @@ async def preview(
         )
         deed = resyncs.deed("resync.preview", segment, number, mode=Mode.RECONCILE)
         await audit.record(
-            connection, replace(by, key=None), deed
+            connection, replace(by, claim=None), deed
         )  # whoever repeats it sends a file that broke off again
         return number, Form(kind=segment.kind, allow_names_only=settings.users.allow_names_only)
 

@@ -246,6 +246,28 @@ async def test_a_request_that_takes_long_is_not_taken_for_dead(
     assert (broken.runs, await pauses(fragile.database)) == (1, 1)
 
 
+async def test_of_two_that_both_think_the_key_is_theirs_one_does_the_work(fragile: House, broken: Breaking) -> None:
+    program = await fragile.program(Role.OPERATOR)
+
+    async def once() -> int:
+        async with await program.ask("POST", PAUSE, json={}, headers=KEY) as response:
+            return response.status
+
+    frozen = asyncio.create_task(once())
+    while broken.runs < 1:
+        await count(fragile.database, idempotency_keys)
+    async with fragile.database.begin() as connection:
+        await connection.execute(update(idempotency_keys).values(claimed_until=later(-1.0)))
+    second = asyncio.create_task(once())
+    while broken.runs < 2:
+        await count(fragile.database, idempotency_keys)
+    broken.go_on.set()
+    assert (await frozen, await second) == (409, 204)
+    assert await pauses(fragile.database) == 1
+    assert await once() == 204
+    assert broken.runs == 2
+
+
 async def test_a_token_is_made_once_and_kept_under_no_key(house: House) -> None:
     program = await house.program(Role.ADMIN)
     made = await program.send("POST", "/api/v1/tokens", {"name": "crm", "role": "viewer"}, 201, headers=KEY)
