@@ -50,7 +50,7 @@ class Progress:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResyncReport:
     """One resync. `numbers` is None until it is planned; `minutes` are those at LinkedIn's limit if nothing else is sent;
-    `needs_confirmation` says that so many would leave that the segment's name must be typed.
+    `needs_confirmation` says that it is a replay, or so many would leave, that the segment's name must be typed.
     """
 
     id: int
@@ -109,7 +109,8 @@ async def preview(
 async def start(
     database: Database, settings: Settings, number: int, *, by: By = COMMAND_LINE, confirm: str | None = None
 ) -> ResyncReport:
-    """Lets a plan go, for a reason. `confirm` is the segment's key, typed where more would leave than the fuse lets pass.
+    """Lets a plan go, for a reason. `confirm` is the segment's key, typed for a replay, which sends everybody again, and
+    where more would leave than the fuse lets pass.
 
     Raises Rejected, which changes nothing.
     """
@@ -122,10 +123,7 @@ async def start(
         if found.state is not State.PLANNED:
             raise Clashing(f"resync {number} is {found.state}: only one that is planned can be started")
         if _needs_confirmation(found, settings) and confirm != found.segment:
-            leaving = f"{found.numbers.removes:,} of {found.numbers.held:,}"
-            raise Clashing(
-                f"resync {number} would remove {leaving} from {found.segment}: confirm it with the segment's name"
-            )
+            raise Clashing(f"resync {number} would {_effect(found)}: confirm it with the segment's name")
         await rows.start(connection, number, by=by.name, reason=by.reason.strip())
         numbers = {name: getattr(found.numbers, name) for name in ("held", "adds", "removes", "changes")}
         await audit.record(connection, by, deed("resync.start", segment, number, mode=found.mode, **numbers))
@@ -225,7 +223,13 @@ def deed(action: str, segment: Segment, number: int, **after: object) -> Deed:
 
 
 def _needs_confirmation(found: Resync, settings: Settings) -> bool:
-    return found.mode is Mode.RECONCILE and found.numbers.blows(settings.resync.fuse)
+    return found.mode is Mode.REPLAY or found.numbers.blows(settings.resync.fuse)
+
+
+def _effect(found: Resync) -> str:
+    if found.mode is Mode.REPLAY:
+        return f"send all {found.numbers.adds:,} of {found.segment} again"
+    return f"remove {found.numbers.removes:,} of {found.numbers.held:,} from {found.segment}"
 
 
 async def _report(connection: AsyncConnection, settings: Settings, found: Resync) -> ResyncReport:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
@@ -67,12 +67,15 @@ async def preview(
             state=State.UPLOADING,
             as_of=snapshot.as_of,
         )
-        await audit.record(connection, by, resyncs.deed("resync.preview", segment, number, mode=Mode.RECONCILE))
+        deed = resyncs.deed("resync.preview", segment, number, mode=Mode.RECONCILE)
+        await audit.record(
+            connection, replace(by, claim=None), deed
+        )  # whoever repeats it sends a file that broke off again
         return number, Form(kind=segment.kind, allow_names_only=settings.users.allow_names_only)
 
     number, form = await database.transact(work)
     try:
-        await _taken_in(database, number, snapshot, form, file)
+        await _taken_in(database, number, snapshot, form, file, by)
     except SyncdError as problem:
         words = str(problem)
         await database.transact(lambda connection: rows.end(connection, number, State.FAILED, words))
@@ -80,7 +83,7 @@ async def preview(
     return await resyncs.show(database, settings, number)
 
 
-async def _taken_in(database: Database, number: int, snapshot: Snapshot, form: Form, file: IO[bytes]) -> None:
+async def _taken_in(database: Database, number: int, snapshot: Snapshot, form: Form, file: IO[bytes], by: By) -> None:
     given = Format(
         kind=form.kind,
         subject_column=snapshot.subject_column,
@@ -101,8 +104,13 @@ async def _taken_in(database: Database, number: int, snapshot: Snapshot, form: F
         await _kept(database, number, place, body)
         place += 1
     values = {"state": State.PLANNING, "rejected": msgspec.json.encode(rejected).decode()}
-    if not await database.transact(lambda connection: rows.change(connection, number, **values)):
-        raise _replaced(number)
+
+    async def work(connection: AsyncConnection) -> None:
+        if not await rows.change(connection, number, **values):
+            raise _replaced(number)
+        await audit.mark(connection, by)
+
+    await database.transact(work)
 
 
 async def _kept(database: Database, number: int, place: int, body: bytes) -> None:

@@ -8,10 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, delete, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.domain.access import Claim
 from syncd.store.people import people
 from syncd.store.tables import Moment, at, later, metadata, now
 
@@ -24,7 +39,9 @@ _FRESH: Final = 30.0
 KEPT: Final = 86_400.0
 """Seconds for which an answer is kept under its key."""
 UNDER_WAY: Final = 120.0
-"""Seconds after which a request that has not answered counts as dead."""
+"""Seconds after which a request counts as dead that has neither done its work nor said that it still lives."""
+DONE: Final = 0
+"""The status of a request whose work is committed and whose answer is not there, or not yet."""
 
 sessions = Table(
     "sessions",
@@ -49,7 +66,7 @@ idempotency_keys = Table(
     at("ends_at"),
     Index("idempotency_keys_ends", "ends_at"),
 )
-"""`asked` is the digest of the request; `status` and `answer` are null while it is under way."""
+"""`asked` is a keyed digest of the request; `status` is null while it is under way, and `answer` then the token of its claim."""
 
 
 async def begin(connection: AsyncConnection, digest: bytes, person: int) -> None:
@@ -64,7 +81,7 @@ async def find(connection: AsyncConnection, digest: bytes) -> Any:
     statement = (
         select(p.id, p.name, p.role, p.accounts, stale)
         .select_from(sessions.join(people, p.id == s.person_id))
-        .where(s.digest == digest, s.idle_until > now(), s.ends_at > now())
+        .where(s.digest == digest, s.idle_until > now(), s.ends_at > now(), p.removed_at.is_(None))
     )
     return (await connection.execute(statement)).one_or_none()
 
@@ -78,8 +95,9 @@ async def end(connection: AsyncConnection, digest: bytes) -> bool:
     return bool((await connection.execute(delete(sessions).where(sessions.c.digest == digest))).rowcount)
 
 
-async def end_all(connection: AsyncConnection, person: int) -> None:
-    await connection.execute(delete(sessions).where(sessions.c.person_id == person))
+async def end_all(connection: AsyncConnection, person: int) -> int:
+    """How many there were."""
+    return int((await connection.execute(delete(sessions).where(sessions.c.person_id == person))).rowcount)
 
 
 async def prune(connection: AsyncConnection) -> None:
@@ -98,15 +116,20 @@ class Known:
     answer: bytes
 
 
-async def claim(connection: AsyncConnection, caller: str, key: str, asked: bytes) -> Known | None:
+async def claim(connection: AsyncConnection, wanted: Claim, asked: bytes) -> Known | None:
     """None where the key is ours to answer now; else what is known of the request that came with it."""
     k = idempotency_keys.c
-    mine = (k.caller == caller) & (k.key == key)
+    mine = (k.caller == wanted.caller) & (k.key == wanted.key)
     dead = mine & k.status.is_(None) & (k.claimed_until < now())
     await connection.execute(delete(idempotency_keys).where(or_(k.ends_at < now(), dead)))
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     made = dialect.insert(idempotency_keys).values(
-        caller=caller, key=key, asked=asked, claimed_until=later(UNDER_WAY), ends_at=later(KEPT)
+        caller=wanted.caller,
+        key=wanted.key,
+        asked=asked,
+        answer=wanted.token,
+        claimed_until=later(UNDER_WAY),
+        ends_at=later(KEPT),
     )
     if (await connection.execute(made.on_conflict_do_nothing())).rowcount:
         return None
@@ -114,14 +137,27 @@ async def claim(connection: AsyncConnection, caller: str, key: str, asked: bytes
     return Known(bytes(row.asked), row.status, bytes(row.answer or b""))
 
 
-async def answered(connection: AsyncConnection, caller: str, key: str, status: int, answer: bytes) -> None:
+def _held(by: Claim) -> ColumnElement[bool]:
+    """The row of a key, as long as nobody took it over or answered it."""
     k = idempotency_keys.c
-    mine = (k.caller == caller) & (k.key == key)
-    await connection.execute(update(idempotency_keys).where(mine).values(status=status, answer=answer))
+    return (k.caller == by.caller) & (k.key == by.key) & (k.answer == by.token)
 
 
-async def release(connection: AsyncConnection, caller: str, key: str) -> None:
-    """The request changed nothing, so it may come again."""
-    k = idempotency_keys.c
-    mine = (k.caller == caller) & (k.key == key) & k.status.is_(None)
-    await connection.execute(delete(idempotency_keys).where(mine))
+async def done(connection: AsyncConnection, by: Claim) -> bool:
+    """To be called in the transaction that does the work; whether the key is still held."""
+    return bool((await connection.execute(update(idempotency_keys).where(_held(by)).values(status=DONE))).rowcount)
+
+
+async def renew(connection: AsyncConnection, by: Claim) -> None:
+    """The request still lives."""
+    await connection.execute(update(idempotency_keys).where(_held(by)).values(claimed_until=later(UNDER_WAY)))
+
+
+async def answered(connection: AsyncConnection, by: Claim, known: Known) -> None:
+    values = {"asked": known.asked, "status": known.status, "answer": known.answer}
+    await connection.execute(update(idempotency_keys).where(_held(by)).values(values))
+
+
+async def release(connection: AsyncConnection, by: Claim) -> None:
+    """If the request changed nothing, it may come again."""
+    await connection.execute(delete(idempotency_keys).where(_held(by), idempotency_keys.c.status.is_(None)))

@@ -113,7 +113,7 @@ async def _patch(call: Call) -> Saved:
 
 
 async def _delete(call: Call) -> Deleted:
-    why: Because = call.query
+    why: Because = call.body
     if call.caller.accounts is not None:
         await _seen(call)
     return await _of(call, call.caller.by(why.reason)).delete((call.part("template"),))
@@ -166,6 +166,7 @@ ROUTES: Final = (
         reach=Reach.FILTERED,
         body=TemplatePatch,
         answer=Saved,
+        starts_work=True,
     ),
     Route(
         method="DELETE",
@@ -175,7 +176,8 @@ ROUTES: Final = (
         subject="templates",
         role=Role.ADMIN,
         reach=Reach.FILTERED,
-        query=Because,
+        body=Because,
         answer=Deleted,
+        starts_work=True,
     ),
 )
