@@ -85,8 +85,8 @@ def _again(entry: Entry) -> Element:
 
 
 async def _hold(connection: AsyncConnection, lane: Lane, going: Resync, tools: Tools) -> bool:
-    """Who holds which identity, as the source says: subjects of the CRM that no newer change has moved, but none who would
-    hold somebody suppressed. Whether there were any left.
+    """Who holds which identity, as the source says: subjects of the CRM that no newer change has moved, but none who are
+    suppressed or would hold somebody who is. Whether there were any left.
     """
     segment, boundary = lane.segment.id, _boundary(going)
     named = await resyncs.next_lines(connection, going.id, going.subject_position or "", MOST_ELEMENTS)
@@ -94,22 +94,21 @@ async def _hold(connection: AsyncConnection, lane: Lane, going: Resync, tools: T
         await resyncs.change(connection, going.id, subjects_done=True)
         return False
     known = await ledger.lines(connection, segment, named)
-    held = [_holding(identity) for identity in named.values() if identity is not None]
-    barred = await tools.suppression.barred(connection, held)
+    holding = [(subject, identity) for subject, identity in named.items() if identity is not None]
+    places = await tools.suppression.named(
+        connection, lane.segment.key, (((identity,), subject) for subject, identity in holding)
+    )
+    barred = {holding[place][0] for place in places}
     moved = {
         subject: Holder(identity, boundary)
         for subject, identity in named.items()
-        if identity not in barred and (subject not in known or known[subject].rank <= boundary)
+        if subject not in barred and (subject not in known or known[subject].rank <= boundary)
     }
     if moved:
         await ledger.hold(connection, segment, moved)
         await segments.change(connection, segment, has_subjects=True)
     await resyncs.advance(connection, going.id, {}, subject_position=max(named))
     return True
-
-
-def _holding(identity: bytes) -> Element:
-    return Element(add=True, ids=(identity,), fields=b"", rank=Rank(0), row=0)
 
 
 async def _reconcile(connection: AsyncConnection, lane: Lane, going: Resync, tools: Tools) -> _Page:
