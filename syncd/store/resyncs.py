@@ -7,16 +7,18 @@ nothing of the plan twice and leaves nothing out.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.change import Rank
 from syncd.domain.membership import Numbers
 from syncd.domain.resync import FINAL, Mode, Origin, State
+from syncd.errors import Clashing
 from syncd.store import plans
 from syncd.store.plans import items, lines, resyncs
 from syncd.store.tables import batches, epoch, later, ledger, now, segments
@@ -115,6 +117,22 @@ async def find(connection: AsyncConnection, number: int) -> Resync | None:
     return None if row is None else _resync(row)
 
 
+async def hold(connection: AsyncConnection, number: int) -> Resync | None:
+    """A resync as it is, held against whoever else would start or end it until the transaction ends."""
+    await connection.execute(select(_r.id).where(_r.id == number).with_for_update())
+    return await find(connection, number)
+
+
+async def leaving(connection: AsyncConnection, one: Resync) -> Numbers:
+    """The numbers of a plan with those of it who would leave if it were started now, of those whom the segment holds now."""
+    e, i = ledger.c, items.c
+    held = select(func.count()).where(e.segment_id == one.segment_id, e.present)
+    there = and_(e.segment_id == one.segment_id, e.identity == i.identity, e.present, e.rank <= one.boundary)
+    gone = select(func.count()).select_from(items.join(ledger, there)).where(i.resync_id == one.id, ~i.wanted)
+    removes = (await connection.execute(gone)).scalar_one()
+    return replace(one.numbers, removes=removes, held=(await connection.execute(held)).scalar_one())
+
+
 async def open_of(connection: AsyncConnection, segment_ids: Collection[int]) -> list[Resync]:
     """The open resyncs of some segments."""
     wanted = _SELECT.where(_r.ended_at.is_(None), _r.segment_id.in_(segment_ids)).order_by(_r.id)
@@ -179,11 +197,14 @@ async def ask(  # noqa: PLR0913 - what a resync is asked with
     automatic: bool = False,
     as_of: float | None = None,
 ) -> int:
-    """A new resync, in the place of one that was planned and never started; its id."""
+    """A new resync, in the place of one that was planned and never started; its id. Raises Clashing where somebody else asks
+    at the same moment.
+    """
     unstarted = _r.state.in_((State.UPLOADING, State.PLANNING, State.PLANNED))
     replaced = update(resyncs).where(_r.segment_id == segment_id, _r.ended_at.is_(None), unstarted)
     await connection.execute(replaced.values(state=State.CANCELLED, words="another one took its place", ended_at=now()))
-    made = insert(resyncs).values(
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    made = dialect.insert(resyncs).values(
         segment_id=segment_id,
         mode=mode,
         state=state,
@@ -194,7 +215,10 @@ async def ask(  # noqa: PLR0913 - what a resync is asked with
         as_of=as_of,
         started_at=now() if state in (State.WAITING, State.RUNNING) else None,
     )
-    return int((await connection.execute(made.returning(_r.id))).scalar_one())
+    number = (await connection.execute(made.on_conflict_do_nothing().returning(_r.id))).scalar_one_or_none()
+    if number is None:
+        raise Clashing("another resync of the segment was asked for at the same moment: look at that one")
+    return int(number)
 
 
 async def refill(connection: AsyncConnection, segment_id: int, *, by: str, reason: str) -> int:

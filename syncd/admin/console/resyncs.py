@@ -37,13 +37,14 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     csrf: str = ""
 
 
-def _mine(call: Call, found: list[ResyncReport]) -> list[ResyncReport]:
-    return [one for one in found if call.caller.sees(one.account)]
+async def _newest(call: Call, before: int | None = None) -> list[ResyncReport]:
+    desk = call.desk
+    return await resyncs.listed(desk.database, desk.settings, None, _SOME, before, accounts=call.caller.accounts)
 
 
 async def _page(call: Call) -> web.Response:
-    found = await resyncs.listed(call.desk.database, call.desk.settings, most=_SOME, before=call.query.before)
-    inside = frame.part(call, "live_resyncs.html", found=_mine(call, found))
+    found = await _newest(call, call.query.before)
+    inside = frame.part(call, "live_resyncs.html", found=found)
     is_first = call.query.before is None
     return frame.page(
         call,
@@ -57,8 +58,8 @@ async def _page(call: Call) -> web.Response:
 
 
 async def _renew(call: Call) -> web.Response:
-    found = await resyncs.listed(call.desk.database, call.desk.settings, most=_SOME)
-    return frame.renewed(call, frame.part(call, "live_resyncs.html", found=_mine(call, found)), _LIST, _EVERY)
+    found = await _newest(call)
+    return frame.renewed(call, frame.part(call, "live_resyncs.html", found=found), _LIST, _EVERY)
 
 
 async def _of_segment(call: Call) -> web.Response:
@@ -86,7 +87,7 @@ async def _preview(call: Call) -> web.Response:
 
 async def _found(call: Call) -> ResyncReport:
     found = await resyncs.show(call.desk.database, call.desk.settings, call.number("number"))
-    if not _mine(call, [found]):
+    if not call.caller.sees(found.account):
         raise Absent("there is no such resync")
     return found
 
