@@ -61,11 +61,6 @@ async def stream(request: web.Request, most: int) -> AsyncIterator[bytes]:
         yield part
 
 
-async def again(body: bytes) -> AsyncIterator[bytes]:
-    """A body that was read already, for whoever takes a stream."""
-    yield body
-
-
 def decoded(body: bytes, given: str, wanted: type) -> Any:
     """The body as the wanted type. What is wrong is said by the name of the field, never with what stands in it."""
     try:

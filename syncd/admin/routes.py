@@ -71,7 +71,9 @@ Handler: TypeAlias = Callable[[Call], Awaitable[object]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """`answer` is the type of what is returned: JSON of it is the response. `takes` are media types a body may have; a
-    streamed body is not read before the handler. A `passive` request, which a page makes by itself, prolongs no session.
+    streamed body is not read before the handler. What `starts_work` takes an idempotency key; an answer that is
+    `shown_once` is not kept under it. What is `paced` cannot be taken back, and is done only so often a minute. A `passive`
+    request, which a page makes by itself, prolongs no session.
     """
 
     method: str
@@ -90,6 +92,8 @@ class Route:
     takes: tuple[str, ...] = (JSON,)
     streamed: tuple[str, ...] = ()
     starts_work: bool = False
+    shown_once: bool = False
+    paced: bool = False
     passive: bool = False
     most_bytes: int = MEBIBYTE
     most_streamed: int = MEBIBYTE

@@ -6,7 +6,6 @@ Every route is served by this one function; a handler sees only what came throug
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +36,8 @@ def serving(route: Route, desk: Desk) -> Callable[[web.Request], Awaitable[web.S
         if not route.is_safe and (session is not None or route.role is None):
             doors.came_from_us(request, desk)
         doors.allowed(route, caller)
+        if route.paced:
+            desk.pace.keep(caller.id, route.name)
         return await _let_in(request, route, desk, caller, session)
 
     return serve
@@ -76,9 +77,6 @@ async def _once(call: Call, route: Route, raw: bytes) -> web.StreamResponse:
     key = repeats.key_of(call.request) if route.starts_work else None
     if key is None:
         return await _answered(call, route)
-    if call.stream is not None:  # what a key stands for is the whole body
-        raw = b"".join([part async for part in call.stream])
-        call = replace(call, stream=bodies.again(raw))
     return await repeats.once(call, route, key, raw, _answered)
 
 

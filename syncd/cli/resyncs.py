@@ -98,7 +98,8 @@ def resync(
         found = await _planned(database, shell, found, wait)
         if dry_run:
             return found
-        return await operations.start(database, shell.settings, found.id, by=by, confirm=confirm)
+        typed = segment if mode == Mode.REPLAY else confirm  # the command names what it sends again
+        return await operations.start(database, shell.settings, found.id, by=by, confirm=typed)
 
     _told(shell.ask(whole), as_json=as_json)
 
@@ -152,7 +153,9 @@ def show(shell: Shell, number: int, as_json: bool) -> None:
 @click.argument("number", metavar="ID", type=DATABASE_ID)
 @click.option("--reason", required=True, help="Why, for those who read it later.")
 @click.option(
-    "--confirm", metavar="SEGMENT", help="The segment's name, where more would leave than the fuse lets pass."
+    "--confirm",
+    metavar="SEGMENT",
+    help="The segment's name, for a replay and where more would leave than the fuse lets pass.",
 )
 @json_option
 @click.pass_obj
@@ -208,7 +211,8 @@ def _facts(found: ResyncReport) -> Iterator[tuple[str, object]]:
         yield "requests", found.requests
         yield "minutes at the limit", found.minutes
     if found.needs_confirmation and found.state is State.PLANNED:
-        yield "to start it", f"more would leave than the fuse lets pass: --confirm {found.segment}"
+        why = "everybody goes out again" if found.mode is Mode.REPLAY else "more would leave than the fuse lets pass"
+        yield "to start it", f"{why}: --confirm {found.segment}"
     if found.started_at is not None:
         progress = found.progress
         yield "done", f"{progress.ratio:.0%}"

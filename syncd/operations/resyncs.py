@@ -49,8 +49,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResyncReport:
-    """One resync. `numbers` is None until it is planned, and says who would leave now until it is started; `minutes` are those at LinkedIn's limit if nothing else is sent;
-    `needs_confirmation` says that so many would leave that the segment's name must be typed.
+    """One resync. `numbers` is None until it is planned, and says who would leave now until it is started; `minutes` are those
+    at LinkedIn's limit if nothing else is sent; `needs_confirmation` says that it is a replay, or so many would leave, that
+    the segment's name must be typed.
     """
 
     id: int
@@ -109,8 +110,8 @@ async def preview(
 async def start(
     database: Database, settings: Settings, number: int, *, by: By = COMMAND_LINE, confirm: str | None = None
 ) -> ResyncReport:
-    """Lets a plan go, for a reason. `confirm` is the segment's key, typed where more would leave than the fuse lets pass: by
-    what the segment holds now, not when the plan was made.
+    """Lets a plan go, for a reason. `confirm` is the segment's key, typed for a replay, which sends everybody again, and
+    where more would leave than the fuse lets pass: by what the segment holds now, not when the plan was made.
 
     Raises Rejected, which changes nothing.
     """
@@ -124,10 +125,7 @@ async def start(
             raise Clashing(f"resync {number} is {found.state}: only one that is planned can be started")
         now = await _numbers(connection, found)
         if _needs_confirmation(found, now, settings) and confirm != found.segment:
-            leaving = f"{now.removes:,} of {now.held:,}"
-            raise Clashing(
-                f"resync {number} would remove {leaving} from {found.segment}: confirm it with the segment's name"
-            )
+            raise Clashing(f"resync {number} would {_effect(found, now)}: confirm it with the segment's name")
         if not await rows.start(connection, number, by=by.name, reason=by.reason.strip()):
             raise Clashing(f"resync {number} was started or cancelled by somebody else at this moment")
         numbers = {name: getattr(now, name) for name in ("held", "adds", "removes", "changes")}
@@ -242,7 +240,13 @@ async def _numbers(connection: AsyncConnection, found: Resync) -> Numbers:
 
 
 def _needs_confirmation(found: Resync, numbers: Numbers, settings: Settings) -> bool:
-    return found.mode is Mode.RECONCILE and numbers.blows(settings.resync.fuse)
+    return found.mode is Mode.REPLAY or numbers.blows(settings.resync.fuse)
+
+
+def _effect(found: Resync, numbers: Numbers) -> str:
+    if found.mode is Mode.REPLAY:
+        return f"send all {numbers.adds:,} of {found.segment} again"
+    return f"remove {numbers.removes:,} of {numbers.held:,} from {found.segment}"
 
 
 async def _report(connection: AsyncConnection, settings: Settings, found: Resync) -> ResyncReport:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
@@ -70,13 +70,16 @@ async def preview(
             state=State.UPLOADING,
             as_of=snapshot.as_of,
         )
-        await audit.record(connection, by, resyncs.deed("resync.preview", segment, number, mode=Mode.RECONCILE))
+        deed = resyncs.deed("resync.preview", segment, number, mode=Mode.RECONCILE)
+        await audit.record(
+            connection, replace(by, key=None), deed
+        )  # whoever repeats it sends a file that broke off again
         return number, Form(kind=segment.kind, allow_names_only=settings.users.allow_names_only)
 
     number, form = await database.transact(work)
     try:
         into = _Into(database, number, key, form, Suppression(key_if_any(settings)))
-        await _taken_in(into, snapshot, file)
+        await _taken_in(into, snapshot, file, by)
     except SyncdError as problem:
         words = str(problem)
         await database.transact(lambda connection: rows.end(connection, number, State.FAILED, words))
@@ -104,7 +107,7 @@ class _Into:
             chunk.rows = [row for place, row in enumerate(chunk.rows) if place not in barred]
 
 
-async def _taken_in(into: _Into, snapshot: Snapshot, file: IO[bytes]) -> None:
+async def _taken_in(into: _Into, snapshot: Snapshot, file: IO[bytes], by: By) -> None:
     given = Format(
         kind=into.form.kind,
         subject_column=snapshot.subject_column,
@@ -126,8 +129,13 @@ async def _taken_in(into: _Into, snapshot: Snapshot, file: IO[bytes]) -> None:
         await _kept(into, place, body)
         place += 1
     values = {"state": State.PLANNING, "rejected": msgspec.json.encode(rejected).decode()}
-    if not await into.database.transact(lambda connection: rows.change(connection, into.number, **values)):
-        raise _replaced(into.number)
+
+    async def work(connection: AsyncConnection) -> None:
+        if not await rows.change(connection, into.number, **values):
+            raise _replaced(into.number)
+        await audit.mark(connection, by)
+
+    await into.database.transact(work)
 
 
 async def _kept(into: _Into, place: int, body: bytes) -> None:

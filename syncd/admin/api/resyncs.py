@@ -46,7 +46,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`confirm` is the segment's key, where more would leave than the fuse lets pass."""
+    """`confirm` is the segment's key, for a replay and where more would leave than the fuse lets pass."""
 
     reason: Reason
     confirm: Key | None = None
@@ -216,6 +216,7 @@ ROUTES: Final = (
         takes=(),
         streamed=(CSV, NDJSON),
         most_streamed=MOST_BYTES,
+        starts_work=True,
     ),
     Route(
         method="POST",
@@ -228,6 +229,7 @@ ROUTES: Final = (
         body=Start,
         answer=ResyncReport,
         starts_work=True,
+        paced=True,
     ),
     Route(
         method="POST",
@@ -239,5 +241,6 @@ ROUTES: Final = (
         reach=Reach.FILTERED,
         body=Cancel,
         answer=ResyncReport,
+        starts_work=True,
     ),
 )

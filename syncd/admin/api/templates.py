@@ -117,7 +117,7 @@ async def _patch(call: Call) -> Saved:
 
 
 async def _delete(call: Call) -> Deleted:
-    why: Because = call.query
+    why: Because = call.body
     if call.caller.accounts is not None:
         await _seen(call)
     return await _of(call, call.caller.by(why.reason)).delete((call.part("template"),))
@@ -170,6 +170,7 @@ ROUTES: Final = (
         reach=Reach.FILTERED,
         body=TemplatePatch,
         answer=Saved,
+        starts_work=True,
     ),
     Route(
         method="DELETE",
@@ -179,7 +180,8 @@ ROUTES: Final = (
         subject="templates",
         role=Role.ADMIN,
         reach=Reach.FILTERED,
-        query=Because,
+        body=Because,
         answer=Deleted,
+        starts_work=True,
     ),
 )

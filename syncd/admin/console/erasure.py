@@ -117,7 +117,7 @@ async def _evidence(call: Call) -> web.Response:
 _PATH: Final = "/erasure"
 ROUTES: Final = (
     frame.got(_PATH, _page, "Erasures and opt-outs", Reach.EVERYWHERE, role=Role.ADMIN, query=Below),
-    frame.posted(_PATH, _erase, "Erase a person", Reach.EVERYWHERE, role=Role.ADMIN, body=Erase),
+    frame.posted(_PATH, _erase, "Erase a person", Reach.EVERYWHERE, role=Role.ADMIN, body=Erase, paced=True),
     frame.posted(f"{_PATH}/opt-outs", _opt, "Opt a person out", Reach.EVERYWHERE, role=Role.ADMIN, body=Opt),
     frame.got(
         _PATH + "/{number:[0-9]{1,18}}/evidence", _evidence, "Evidence of an erasure", Reach.EVERYWHERE, role=Role.ADMIN

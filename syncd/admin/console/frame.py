@@ -189,11 +189,18 @@ def polled(path: str, handler: Handler, summary: str, reach: Reach) -> Route:
     )  # fmt: skip
 
 
-def posted(
-    path: str, handler: Handler, summary: str, reach: Reach, *, role: Role = Role.OPERATOR, body: type = Sent
+def posted(  # noqa: PLR0913 - what a form is
+    path: str,
+    handler: Handler,
+    summary: str,
+    reach: Reach,
+    *,
+    role: Role = Role.OPERATOR,
+    body: type = Sent,
+    paced: bool = False,
 ) -> Route:
     """The route of a form."""
     return Route(
         method="POST", path=path, handler=handler, summary=summary, subject=SUBJECT, role=role, reach=reach, face=Face.PAGE,
-        body=body, takes=(FORM,), most_bytes=65_536,
+        body=body, takes=(FORM,), most_bytes=65_536, paced=paced,
     )  # fmt: skip

@@ -87,6 +87,12 @@ ROUTES: Final = (
     frame.posted(f"{_ONE}/resume", _order(members.resume, "resumed"), "Resume a member", Reach.EVERYWHERE),
     frame.posted(f"{_ONE}/sign-in", _begin, "Begin a member's sign-in", Reach.EVERYWHERE, role=Role.ADMIN, body=Begin),
     frame.posted(
-        f"{_ONE}/sign-in/finish", _finish, "Finish a member's sign-in", Reach.EVERYWHERE, role=Role.ADMIN, body=Finish
+        f"{_ONE}/sign-in/finish",
+        _finish,
+        "Finish a member's sign-in",
+        Reach.EVERYWHERE,
+        role=Role.ADMIN,
+        body=Finish,
+        paced=True,
     ),
 )

@@ -37,13 +37,13 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     csrf: str = ""
 
 
-async def _newest(call: Call, before: int | None = None) -> list[ResyncReport]:
-    desk = call.desk
-    return await resyncs.listed(desk.database, desk.settings, None, _SOME, before, accounts=call.caller.accounts)
+async def _listed(call: Call, before: int | None = None) -> list[ResyncReport]:
+    desk, accounts = call.desk, call.caller.accounts
+    return await resyncs.listed(desk.database, desk.settings, most=_SOME, before=before, accounts=accounts)
 
 
 async def _page(call: Call) -> web.Response:
-    found = await _newest(call, call.query.before)
+    found = await _listed(call, call.query.before)
     inside = frame.part(call, "live_resyncs.html", found=found)
     is_first = call.query.before is None
     return frame.page(
@@ -58,7 +58,7 @@ async def _page(call: Call) -> web.Response:
 
 
 async def _renew(call: Call) -> web.Response:
-    found = await _newest(call)
+    found = await _listed(call)
     return frame.renewed(call, frame.part(call, "live_resyncs.html", found=found), _LIST, _EVERY)
 
 
@@ -155,6 +155,6 @@ ROUTES: Final = (
     frame.posted(_SEGMENT, _preview, "Preview a resync", Reach.SEGMENT, body=Wanted),
     frame.got(_PATH, _one, "A resync", Reach.FILTERED),
     frame.polled(_PATH + "/live/{state:[a-z]{1,20}}", _renew_one, "A resync, live", Reach.FILTERED),
-    frame.posted(f"{_PATH}/start", _start, "Start a resync", Reach.FILTERED, body=Given),
+    frame.posted(f"{_PATH}/start", _start, "Start a resync", Reach.FILTERED, body=Given, paced=True),
     frame.posted(f"{_PATH}/cancel", _cancel, "Cancel a resync", Reach.FILTERED, body=Given),
 )

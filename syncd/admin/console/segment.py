@@ -272,6 +272,10 @@ ROUTES: Final = (
     frame.posted(f"{_PATH}/pause", _order(segments.pause, "paused"), "Pause a segment", Reach.SEGMENT),
     frame.posted(f"{_PATH}/resume", _order(segments.resume, "resumed"), "Resume a segment", Reach.SEGMENT),
     frame.posted(f"{_PATH}/adopt", _order(segments.adopt, "adopted"), "Adopt a segment", Reach.SEGMENT),
-    frame.posted(f"{_PATH}/recreate", _recreate, "Recreate a segment", Reach.SEGMENT, role=Role.ADMIN, body=Confirmed),
-    frame.posted(f"{_PATH}/delete", _delete, "Delete a segment", Reach.SEGMENT, role=Role.ADMIN, body=Confirmed),
+    frame.posted(
+        f"{_PATH}/recreate", _recreate, "Recreate a segment", Reach.SEGMENT, role=Role.ADMIN, body=Confirmed, paced=True
+    ),
+    frame.posted(
+        f"{_PATH}/delete", _delete, "Delete a segment", Reach.SEGMENT, role=Role.ADMIN, body=Confirmed, paced=True
+    ),
 )

@@ -190,10 +190,10 @@ async def test_a_template_is_saved_changed_and_deleted(at_linkedin: House) -> No
     assert (shown["name"], shown["account"]) == ("U", OURS)
     assert [one["id"] for one in (await program.get(f"/api/v1/templates?account={OURS}"))["templates"]] == [saved["id"]]
     limited = await at_linkedin.program(Role.ADMIN, THEIRS)
-    for method, body in (("GET", None), ("PATCH", {"name": "V"}), ("DELETE", None)):
+    for method, body in (("GET", None), ("PATCH", {"name": "V"}), ("DELETE", {})):
         await limited.send(method, path, body, 404)
     await limited.send("POST", "/api/v1/templates", {"name": "T", "segment": "ours"}, 404)
-    gone = await program.send("DELETE", path)
+    gone = await program.send("DELETE", path, {})
     assert gone["gone"] == [saved["id"]]
     rows = (await program.get("/api/v1/audit"))["items"]
     assert [one["action"] for one in rows if one["action"].startswith("template")] == [

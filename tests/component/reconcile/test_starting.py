@@ -59,7 +59,7 @@ async def deeds(hand: Hand, action: str) -> int:
 async def test_a_plan_that_two_people_start_is_started_once(hand: Hand) -> None:
     await settled(hand)
     number = (await hand.planned(Mode.REPLAY)).id
-    start = lambda: resyncs.start(hand.database, hand.settings, number, by=WHY)  # noqa: E731 - the same deed twice
+    start = lambda: resyncs.start(hand.database, hand.settings, number, by=WHY, confirm="trial")  # noqa: E731 - the same deed twice
     ended = await at_once(hand, number, start, start)
     assert sorted(type(one).__name__ for one in ended) == ["Clashing", "ResyncReport"]
     assert await deeds(hand, "resync.start") == 1
@@ -73,7 +73,7 @@ async def test_whoever_starts_what_another_cancels_at_that_moment_is_told(hand: 
         number,
         lambda: resyncs.cancel(hand.database, hand.settings, number, by=WHY),
         lambda: resyncs.cancel(hand.database, hand.settings, number, by=WHY),
-        lambda: resyncs.start(hand.database, hand.settings, number, by=WHY),
+        lambda: resyncs.start(hand.database, hand.settings, number, by=WHY, confirm="trial"),
     )
     assert (await hand.shown(number)).state is State.CANCELLED
     assert await deeds(hand, "resync.cancel") == 1
