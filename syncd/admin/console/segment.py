@@ -35,6 +35,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Name(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str = ""
+    reason: str = ""
     csrf: str = ""
 
 
@@ -220,11 +221,11 @@ async def _create(call: Call) -> web.Response:
 
 
 def _order(order: Any, done: str) -> Handler:
-    """A form without fields: one operation on a segment."""
+    """A form that asks for nothing but the reason: one operation on a segment."""
 
     async def carry_out(call: Call) -> web.Response:
         key = call.part("segment")
-        await order(call.desk.database, key, by=call.caller.by())
+        await order(call.desk.database, key, by=call.caller.by(call.body.reason))
         frame.of(call).watch.outdate()
         return frame.see(frame.path_of(key), done)
 
@@ -233,7 +234,8 @@ def _order(order: Any, done: str) -> Handler:
 
 async def _rename(call: Call) -> web.Response:
     key, desk = call.part("segment"), call.desk
-    await remote.rename(desk.database, desk.settings, key, call.body.name, desk.clock, by=call.caller.by())
+    by = call.caller.by(call.body.reason)
+    await remote.rename(desk.database, desk.settings, key, call.body.name, desk.clock, by=by)
     frame.of(call).watch.outdate()
     return frame.see(frame.path_of(key, "/settings"), "renamed")
 

@@ -84,8 +84,8 @@ async def test_whoever_starts_what_another_cancels_at_that_moment_is_told(hand: 
 
 async def test_two_previews_at_once_leave_one_plan_and_no_failure(hand: Hand) -> None:
     await settled(hand)
-    preview = lambda: resyncs.preview(hand.database, hand.settings, "trial", Mode.REPLAY, by=WHY)  # noqa: E731
-    ended = await asyncio.gather(*(preview() for _ in range(4)), return_exceptions=True)
+    previews = [resyncs.preview(hand.database, hand.settings, "trial", Mode.REPLAY, by=WHY) for _ in range(4)]
+    ended = await asyncio.gather(*previews, return_exceptions=True)
     assert not [one for one in ended if isinstance(one, SyncdError) and not isinstance(one, Clashing)]
     found = await resyncs.listed(hand.database, hand.settings, "trial")
     assert [one.state for one in found].count(State.PLANNED) == 1
