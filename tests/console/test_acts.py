@@ -48,7 +48,7 @@ async def _send(visit: Visit, file: Path, when: datetime) -> None:
     await form.get_by_label("Time it speaks of").fill(when.strftime("%Y-%m-%dT%H:%M"))
     await form.get_by_label("Reason").fill("TICKET-9")
     await form.get_by_label("File").set_input_files(file)
-    await form.get_by_role("button").click()
+    await form.get_by_role("button", name="Upload and preview").click()
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
