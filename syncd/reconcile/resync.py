@@ -30,7 +30,7 @@ from syncd.reconcile import sources
 from syncd.reconcile.plan import Planner, Suppressed
 from syncd.reconcile.sources import Form, Read
 from syncd.settings.models import Source
-from syncd.store import outbox, plans, resyncs, segments, source
+from syncd.store import outbox, plans, resyncs, schedules, segments, source
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
 from syncd.store.resyncs import Resync
@@ -76,7 +76,7 @@ class Resyncer:
             found = await resyncs.open_of(connection, list(known))
             outdated = await resyncs.outdated(connection, list(known), SHELF_LIFE)
             leftovers = await plans.leftovers(connection)
-            scheduled = await resyncs.scheduled(connection, list(known)) if self.schedules else {}
+            scheduled = await schedules.of(connection, list(known)) if self.schedules else {}
         for number in outdated:
             await self._write(partial(resyncs.end, number=number, state=State.CANCELLED, words=_UNSTARTED))
         if leftovers:
@@ -259,7 +259,7 @@ class Resyncer:
 
 async def _begin_schedule(connection: AsyncConnection, segment: Segment, mode: Mode, cron: str, moment: float) -> None:
     following = next(CronSim(cron, datetime.fromtimestamp(moment, UTC)))
-    await resyncs.schedule(connection, segment.id, mode, cron, following.timestamp())
+    await schedules.write(connection, segment.id, mode, cron, following.timestamp())
 
 
 async def _ask(connection: AsyncConnection, segment: Segment, mode: Mode, cron: str, moment: float) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.batch import Element, Trace, pack_traces, unpack, unpack_element, unpack_sent, unpack_traces
 from syncd.domain.erasing import is_theirs, names
-from syncd.store import plans
+from syncd.store import unplanned
 from syncd.store.ledger import one_of
 from syncd.store.tables import batches, dead_letters, epoch, ledger, outbox, reassertions, segments, subjects
 
@@ -213,7 +213,7 @@ async def forget(
 ) -> Forgotten:
     """Deletes what a segment knows of a person, once nothing of them is under way."""
     await release(connection, segment_id, ids)
-    await plans.forget_identities(connection, [segment_id], ids, names)
+    await unplanned.forget_identities(connection, [segment_id], ids, names)
     identities = one_of(connection, ledger.c.identity, list(ids), BYTEA)
     gone = delete(ledger).where(ledger.c.segment_id == segment_id, identities).returning(ledger.c.rank)
     lines = or_(

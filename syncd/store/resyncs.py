@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,7 +20,7 @@ from syncd.domain.membership import Numbers
 from syncd.domain.resync import FINAL, Mode, Origin, State
 from syncd.errors import Clashing
 from syncd.store import plans
-from syncd.store.plans import items, lines, resyncs
+from syncd.store.plans import items, resyncs
 from syncd.store.tables import batches, epoch, later, ledger, now, segments
 
 
@@ -228,7 +228,7 @@ async def refill(connection: AsyncConnection, segment_id: int, *, by: str, reaso
     replaced = update(resyncs).where(_r.segment_id == segment_id, _r.ended_at.is_(None))
     words = "the segment at LinkedIn is filled anew"
     await connection.execute(replaced.values(state=State.CANCELLED, words=words, ended_at=now(), **_NOWHERE))
-    if not await next_held(connection, segment_id, b"", 1):
+    if not await plans.next_held(connection, segment_id, b"", 1):
         return 0
     number = await ask(connection, segment_id, Mode.REPLAY, Origin.LEDGER, by=by, state=State.WAITING, reason=reason)
     await count_replay(connection, number, segment_id)
@@ -292,43 +292,6 @@ async def advance(connection: AsyncConnection, number: int, done: Mapping[str, i
     await connection.execute(update(resyncs).where(_r.id == number).values(**more, **position))
 
 
-_ITEMS: Final = (
-    select(items.c.identity, items.c.wanted, items.c.anonymous, items.c.sent)
-    .where(items.c.resync_id == bindparam("resync"), items.c.identity > bindparam("after"))
-    .order_by(items.c.identity)
-    .limit(bindparam("most"))
-)
-_LINES: Final = (
-    select(lines.c.subject, lines.c.identity)
-    .where(lines.c.resync_id == bindparam("resync"), lines.c.subject > bindparam("after"))
-    .order_by(lines.c.subject)
-    .limit(bindparam("most"))
-)
-_HELD: Final = (
-    select(ledger.c.identity)
-    .where(ledger.c.segment_id == bindparam("segment"), ledger.c.identity > bindparam("after"), ledger.c.present)
-    .order_by(ledger.c.identity)
-    .limit(bindparam("most"))
-)
-
-
-async def next_items(connection: AsyncConnection, number: int, after: bytes, most: int) -> list[Any]:
-    """The next rows of a plan behind an identity: identity, wanted, anonymous, sent."""
-    return list(await connection.execute(_ITEMS, {"resync": number, "after": after, "most": most}))
-
-
-async def next_lines(connection: AsyncConnection, number: int, after: str, most: int) -> dict[str, bytes | None]:
-    """The next subjects of a plan, with the identity each should hold."""
-    rows = await connection.execute(_LINES, {"resync": number, "after": after, "most": most})
-    return {row.subject: row.identity for row in rows}
-
-
-async def next_held(connection: AsyncConnection, segment_id: int, after: bytes, most: int) -> list[bytes]:
-    """The next identities that the ledger holds."""
-    rows = await connection.execute(_HELD, {"segment": segment_id, "after": after, "most": most})
-    return list(rows.scalars())
-
-
 async def outdated(connection: AsyncConnection, segment_ids: Collection[int], seconds: float) -> list[int]:
     """Plans that nobody started for so long that the tombstones they need may not wait any longer."""
     old = select(_r.id).where(
@@ -343,21 +306,3 @@ async def outdated(connection: AsyncConnection, segment_ids: Collection[int], se
 async def age_of(connection: AsyncConnection, moment: float) -> float:
     """How many seconds ago a moment was, by the database's clock."""
     return float((await connection.execute(select(epoch(now()) - moment))).scalar_one())
-
-
-async def scheduled(
-    connection: AsyncConnection, segment_ids: Collection[int]
-) -> dict[tuple[int, str], tuple[str, bool]]:
-    """The schedules of some segments by segment and mode: the cron expression, and whether its time has come."""
-    s = plans.schedules.c
-    wanted = select(s.segment_id, s.mode, s.cron, s.next_at <= now()).where(s.segment_id.in_(segment_ids))
-    return {(segment, mode): (cron, bool(due)) for segment, mode, cron, due in await connection.execute(wanted)}
-
-
-async def schedule(connection: AsyncConnection, segment_id: int, mode: Mode, cron: str, next_at: float) -> None:
-    """When a segment's resync is next due."""
-    s = plans.schedules.c
-    await connection.execute(delete(plans.schedules).where(s.segment_id == segment_id, s.mode == mode))
-    await connection.execute(
-        insert(plans.schedules).values(segment_id=segment_id, mode=mode, cron=cron, next_at=next_at)
-    )

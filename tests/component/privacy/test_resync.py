@@ -86,9 +86,9 @@ async def test_a_plan_and_an_uploaded_file_are_made_without_whoever_is_suppresse
     assert planned.numbers is not None
     assert (planned.numbers.adds, planned.numbers.rejected) == (2, {"suppressed": 2})
     async with hand.database.read() as connection:
-        items = {item.identity for item in await resyncs.next_items(connection, planned.id, b"", 20)}
+        items = {item.identity for item in await plans.next_items(connection, planned.id, b"", 20)}
         assert items == {identity(10), identity(13)}
-        assert await resyncs.next_lines(connection, planned.id, "", 20) == {"crm-13": identity(13)}
+        assert await plans.next_lines(connection, planned.id, "", 20) == {"crm-13": identity(13)}
     file = BufferedReader(BytesIO("".join(("email\n", *(f"{address(name)}\n" for name in range(14)))).encode()))
     snapshot = Snapshot(name=Path("people.csv"), as_of=time.time() - 60)
     uploaded = await snapshots.preview(hand.database, hand.settings, "trial", snapshot, file, by=WHY)
