@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,7 +22,11 @@ from syncd.settings.checks import is_loopback
 from syncd.store.engine import Database
 
 _STREAMS: Final = 2
-"""Streams read at a time, each of which may be held in memory. Who comes later waits."""
+"""Streams of one kind read at a time, each of which may be held in memory. Who comes later waits."""
+
+
+def _streams() -> defaultdict[str, asyncio.Semaphore]:
+    return defaultdict(lambda: asyncio.Semaphore(_STREAMS))
 
 
 def _reception() -> Reception:
@@ -40,7 +45,8 @@ class Desk:
     usage: Usage = field(default_factory=Usage)
     pace: Pace = field(default_factory=Pace)
     discovery: Discovery = field(default_factory=Discovery)
-    streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_STREAMS))
+    streams: defaultdict[str, asyncio.Semaphore] = field(default_factory=_streams)
+    """Places for streams by what they are about: a snapshot that takes long keeps no change waiting."""
 
     @property
     def is_https(self) -> bool:

@@ -21,6 +21,8 @@ MEBIBYTE: Final = 1_048_576
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+"""A form that carries a file, which is streamed."""
 
 
 class Reach(Enum):

@@ -88,7 +88,8 @@ async def _create(call: Call) -> SegmentDetails:
     declared = Declared(
         key=wanted.key, name=wanted.name, kind=wanted.kind, account=wanted.account, member=wanted.member
     )
-    await segments.create(call.desk.database, call.desk.settings, declared, by=call.caller.by(wanted.reason))
+    by, accounts = call.caller.by(wanted.reason), call.caller.accounts
+    await segments.create(call.desk.database, call.desk.settings, declared, by=by, accounts=accounts)
     return await segments.shown(call.desk.database, wanted.key)
 
 

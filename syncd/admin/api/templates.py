@@ -56,7 +56,11 @@ class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 def _of(call: Call, by: By | None = None) -> Templates:
     return Templates(
-        database=call.desk.database, settings=call.desk.settings, clock=call.desk.clock, by=by or call.caller.by()
+        database=call.desk.database,
+        settings=call.desk.settings,
+        clock=call.desk.clock,
+        by=by or call.caller.by(),
+        accounts=call.caller.accounts,
     )
 
 

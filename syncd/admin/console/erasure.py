@@ -32,6 +32,7 @@ class Erase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Opt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     person: Annotated[str, msgspec.Meta(max_length=_LONGEST)] = ""
     what: Literal["add", "remove", "check"] = "check"
+    reason: str = ""
     csrf: str = ""
 
 
@@ -90,12 +91,12 @@ async def _opt(call: Call) -> web.Response:
     try:
         match given.what:
             case "add":
-                added = await optouts.add(database, settings, [given.person], by=call.caller.by())
+                added = await optouts.add(database, settings, [given.person], by=call.caller.by(given.reason))
                 if added.refused:
                     return await _shown(call, problem="that is no e-mail address, and no SHA-256 or SHA-512")
                 return frame.see("/erasure", "opted-out")
             case "remove":
-                await optouts.remove(database, settings, given.person, by=call.caller.by())
+                await optouts.remove(database, settings, given.person, by=call.caller.by(given.reason))
                 return frame.see("/erasure", "opted-in")
             case "check":
                 found = await optouts.check(database, settings, given.person)

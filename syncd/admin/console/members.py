@@ -73,7 +73,7 @@ async def _finish(call: Call) -> web.Response:
 
 def _order(order: Any, done: str) -> Handler:
     async def carry_out(call: Call) -> web.Response:
-        await order(call.desk.database, call.part("member"), by=call.caller.by())
+        await order(call.desk.database, call.part("member"), by=call.caller.by(call.body.reason))
         frame.of(call).watch.outdate()
         return frame.see("/members", done)
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.resync import Mode, State
-from syncd.store import resyncs
+from syncd.store import plans
 from tests.component.reconcile.by_hand import Crm, Hand, holding, identity
 from tests.component.reconcile.test_resync import TEN, settled, with_source
 
@@ -42,7 +42,7 @@ async def test_a_replay_does_not_add_again_who_left_while_its_page_was_read(
     number = (await hand.started(Mode.REPLAY)).id
     await hand.commit(("REMOVE", 3))
     await hand.take()
-    reads = resyncs.next_held
+    reads = plans.next_held
 
     async def next_held(connection: AsyncConnection, segment: int, after: bytes, most: int) -> list[bytes]:
         page = list(await reads(connection, segment, after, most))
@@ -51,7 +51,7 @@ async def test_a_replay_does_not_add_again_who_left_while_its_page_was_read(
             await hand.deliver()
         return page
 
-    monkeypatch.setattr(resyncs, "next_held", next_held)
+    monkeypatch.setattr(plans, "next_held", next_held)
     done = await hand.finish(number)
     assert (done.state, done.progress.sent) == (State.DONE, 9)
     assert ("ADD", identity(3)) not in hand.sent
