@@ -115,3 +115,24 @@ COMBINATIONS: dict[str, Values] = {
         {"replicas": 3, "pause": {"segments": ["s-1"]}, "config": {"shutdown": {"deadline": 40.5}, "leases": {"ttl": 12.2}}},
     ),
 }  # fmt: skip
+
+CHANGES: list[Values] = [
+    {"image": {"tag": "0.2.0"}},
+    {"image": {"pullPolicy": "Always"}},
+    {"image": {"pullSecrets": ["registry"]}},
+    {"migration": {"key": "other"}},
+    {"secrets": {"database_url": {"key": "other"}}},
+    {"secrets": {"linkedin__proxy": {"existingSecret": "egress", "key": "url"}}},
+    {"databaseCa": {"existingConfigMap": "ca"}},
+    {"serviceAccount": {"name": "another"}},
+    {"nodeSelector": {"pool": "crm"}},
+    {"tolerations": [{"key": "crm", "operator": "Exists"}]},
+    {"priorityClassName": "important"},
+    {"nameOverride": "audiences"},
+    {"config": {"log": {"level": "debug"}}},
+    {"pause": {"segments": ["trial-signups"]}},
+    {"members": [{"key": "ads-bot", "existingSecret": "another", "keys": ["access_token"]}]},
+    {"resources": {"limits": {"memory": "1Gi"}}},
+    {"preStopSeconds": 9},
+]
+"""Changes of values that somebody makes between two revisions."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.combinations import COMBINATIONS
+from tests.chart.combinations import CHANGES, COMBINATIONS
 from tests.chart.reference import HELM as CHART
 from tests.chart.rendering import NAMESPACE, RELEASE, Document, Values, containers, render, values
 from tests.chart.tools import HELM, KUBERNETES, tool
@@ -106,27 +106,6 @@ def test_every_selector_meets_the_pods_it_is_meant_for(name: str) -> None:
         service = next(one for one in rendered.of("Service") if "clusterIP" not in one["spec"])
         assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
         assert monitor["spec"]["endpoints"][0]["port"] in {port["name"] for port in service["spec"]["ports"]}
-
-
-CHANGES: list[Values] = [
-    {"image": {"tag": "0.2.0"}},
-    {"image": {"pullPolicy": "Always"}},
-    {"image": {"pullSecrets": ["registry"]}},
-    {"migration": {"key": "other"}},
-    {"secrets": {"database_url": {"key": "other"}}},
-    {"secrets": {"linkedin__proxy": {"existingSecret": "egress", "key": "url"}}},
-    {"databaseCa": {"existingConfigMap": "ca"}},
-    {"serviceAccount": {"name": "another"}},
-    {"nodeSelector": {"pool": "crm"}},
-    {"tolerations": [{"key": "crm", "operator": "Exists"}]},
-    {"priorityClassName": "important"},
-    {"nameOverride": "audiences"},
-    {"config": {"log": {"level": "debug"}}},
-    {"pause": {"segments": ["trial-signups"]}},
-    {"members": [{"key": "ads-bot", "existingSecret": "another", "keys": ["access_token"]}]},
-    {"resources": {"limits": {"memory": "1Gi"}}},
-    {"preStopSeconds": 9},
-]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
