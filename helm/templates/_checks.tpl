@@ -33,6 +33,12 @@
 {{- if ne (len $databases) 1 }}
 {{- fail (printf "set exactly one of secrets.database_url, sqlite.enabled and trialPostgresql.enabled; set are: %s" (default "none" (join ", " $databases))) }}
 {{- end }}
+{{- range $name := list "autoscaling" "keda" }}
+{{- $scaler := index $.Values $name }}
+{{- if and $scaler.enabled (gt (int $scaler.minReplicas) (int $scaler.maxReplicas)) }}
+{{- fail (printf "%s.minReplicas is %d and above maxReplicas, %d: raise the one or lower the other" $name (int $scaler.minReplicas) (int $scaler.maxReplicas)) }}
+{{- end }}
+{{- end }}
 {{- if and .Values.autoscaling.enabled .Values.keda.enabled }}
 {{- fail "autoscaling.enabled and keda.enabled would both set the number of replicas: keep one" }}
 {{- end }}
@@ -41,6 +47,9 @@
 {{- end }}
 {{- if and .Values.sandbox.enabled (or (ne $replicas 1) .Values.autoscaling.enabled .Values.keda.enabled) }}
 {{- fail "sandbox.enabled: each pod has a sandbox of its own; set replicas to 1 without an autoscaler" }}
+{{- end }}
+{{- if and .Values.sqlite.enabled (or .Values.pause.members .Values.pause.segments) }}
+{{- fail "pause.members, pause.segments: no Job reaches the file of sqlite.enabled; set pause.everything, or pause them by `syncd members pause` and `syncd segments pause` in the pod" }}
 {{- end }}
 {{- if and .Values.secrets.database_url .Values.migration.enabled (not .Values.migration.existingSecret) }}
 {{- fail "migration.existingSecret: name the Secret with the URL of the role that may change the schema; or set migration.enabled to false and run `syncd migrate` yourself" }}
@@ -66,6 +75,29 @@
 {{- fail (printf "config.segments: %s names member %s, which members does not declare" .key .member) }}
 {{- end }}
 {{- end }}
+{{- $read := list }}
+{{- range .Values.sources }}
+{{- range .segments }}
+{{- if has . $read }}
+{{- fail (printf "sources: segment %s stands there twice" .) }}
+{{- end }}
+{{- $read = append $read . }}
+{{- end }}
+{{- end }}
+{{- $asking := list }}
+{{- range .Values.config.segments }}
+{{- if .source }}
+{{- $asking = append $asking .key }}
+{{- if not (has .key $read) }}
+{{- fail (printf "config.segments: %s has a source, so sources must name the Secret that holds the URL of its database" .key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $read }}
+{{- if not (has . $asking) }}
+{{- fail (printf "sources: segment %s has no source in config.segments; give it one with a query" .) }}
+{{- end }}
+{{- end }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) }}
 {{- fail "ingress.host: say under which name people open the console" }}
 {{- end }}
@@ -74,6 +106,18 @@
 {{- end }}
 {{- if and .Values.keda.enabled (eq .Values.keda.scaler "postgresql") (not .Values.keda.postgresql.existingSecret) }}
 {{- fail "keda.postgresql.existingSecret: name the Secret with the connection string that KEDA counts the outbox by" }}
+{{- end }}
+{{- $direct := list }}
+{{- if dig "oidc" "issuer" "" .Values.config }}{{ $direct = append $direct "config.oidc.issuer" }}{{ end }}
+{{- if dig "alerts" "webhook_url" "" .Values.config }}{{ $direct = append $direct "config.alerts.webhook_url" }}{{ end }}
+{{- if and $direct .Values.networkPolicy.enabled .Values.networkPolicy.proxy.to (not .Values.networkPolicy.direct.to) }}
+{{- fail (printf "networkPolicy.direct.to: say where %s is; it is not reached through the proxy, which is the only way out otherwise" (join " and " $direct)) }}
+{{- end }}
+{{- if and (or .Values.dashboards.enabled .Values.metrics.prometheusRule.enabled) (not .Values.links.runbook) }}
+{{- fail "links.runbook: say where your people read docs/runbook.md; alerts and dashboards lead there" }}
+{{- end }}
+{{- if and .Values.dashboards.enabled (not .Values.links.console) (not (include "syncd.publicUrl" .)) }}
+{{- fail "links.console: say where your people open the console; dashboards lead there, and there is no ingress" }}
 {{- end }}
 {{- range $name := list "linkedinCa" "databaseCa" }}
 {{- $ca := index $.Values $name }}

@@ -3,6 +3,14 @@
 {{/* The sandbox listens on the pod's loopback, the only place where syncd talks plain http. */}}
 {{- define "syncd.sandboxUrl" -}}http://127.0.0.1:8900{{- end -}}
 
+{{/* Where people open the console: as the configuration has it, else by the ingress, else nothing. */}}
+{{- define "syncd.publicUrl" -}}
+{{- $given := dig "http" "public_url" "" .Values.config -}}
+{{- if $given -}}{{ $given }}
+{{- else if .Values.ingress.enabled -}}{{ ternary "https" "http" (ne .Values.ingress.tlsSecret "") }}://{{ .Values.ingress.host }}
+{{- end -}}
+{{- end -}}
+
 {{- define "syncd.config" -}}
 {{- $secrets := "/run/secrets/syncd" -}}
 {{- $config := deepCopy .Values.config -}}
@@ -26,12 +34,13 @@
 {{- $_ := set $config "segments" (list (dict "key" "trial-signups" "name" "Trial sign-ups" "kind" "user" "account" "urn:li:sponsoredAccount:123456" "member" "sandbox")) -}}
 {{- end -}}
 {{- end -}}
+{{- range $config.segments -}}
+{{- if .source }}{{ $_ := set .source "database_url_file" (printf "%s/sources/%s" $secrets .key) }}{{ end -}}
+{{- end -}}
 {{- if or .Values.linkedinCa.existingConfigMap .Values.linkedinCa.existingSecret -}}
 {{- $_ := set $linkedin "ca_file" "/etc/syncd/linkedin-ca.pem" -}}
 {{- end -}}
-{{- if and .Values.ingress.enabled (not $http.public_url) -}}
-{{- $_ := set $http "public_url" (printf "%s://%s" (ternary "https" "http" (ne .Values.ingress.tlsSecret "")) .Values.ingress.host) -}}
-{{- end -}}
+{{- with include "syncd.publicUrl" . }}{{ $_ := set $http "public_url" . }}{{ end -}}
 {{- $_ := set $http "host" "0.0.0.0" -}}
 {{- $_ := set $http "port" 8080 -}}
 {{- $metrics := merge (dict "host" "0.0.0.0" "port" 9090) (default dict $config.metrics) -}}
@@ -117,6 +126,14 @@
           items:
             {{- range $member.keys }}
             - {key: {{ . }}, path: members/{{ $member.key }}/{{ . }}}
+            {{- end }}
+      {{- end }}
+      {{- range $source := .Values.sources }}
+      - secret:
+          name: {{ $source.existingSecret }}
+          items:
+            {{- range $source.segments }}
+            - {key: {{ $source.key | quote }}, path: sources/{{ . }}}
             {{- end }}
       {{- end }}
       {{- if .Values.sandbox.enabled }}

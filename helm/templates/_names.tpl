@@ -44,3 +44,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
 {{- end -}}
 {{- end -}}
+
+{{/* A text of `observability/` with the addresses of `observability/places.py` replaced by those of the values. */}}
+{{- define "syncd.linked" -}}
+{{- $links := .root.Values.links -}}
+{{- $console := default (include "syncd.publicUrl" .root) $links.console | trimSuffix "/" -}}
+{{- .text | replace "https://console.syncd.example" $console | replace "https://docs.syncd.example/runbook.md" $links.runbook -}}
+{{- end -}}

@@ -11,6 +11,7 @@ import click
 from syncd.cli.shell import Shell
 from syncd.errors import SyncdError
 from syncd.operations.opening import upgrade
+from syncd.store.migrate import NEEDED
 
 
 @click.command()
@@ -41,7 +42,9 @@ def _first(group: BaseExceptionGroup[SyncdError]) -> SyncdError:
 def migrate(shell: Shell) -> None:
     """Bring the database's schema up to date; safe to repeat."""
     before, after = asyncio.run(upgrade(shell.database_url))
-    if before == after:
+    if after > NEEDED:
+        click.echo(f"the schema is version {after}, of a later syncd, and works for this one, which needs {NEEDED}")
+    elif before == after:
         click.echo(f"the schema is up to date: version {after}")
     else:
         click.echo(f"the schema went from version {before} to {after}")

@@ -188,6 +188,11 @@ def _told(error: Exception) -> Transient | Fatal:
             else _fatal(error)
         )
     state = sqlstate(error)
+    if not state and "root certificate file" in str(error.orig):  # the driver's own words, before it connects
+        return Fatal(
+            "the database's certificate cannot be checked without its authority's: name the file in PGSSLROOTCERT "
+            "(the chart's databaseCa)"
+        )
     kind = f"SQLSTATE {state}" if state else type(error.orig).__name__
     passing = (
         error.connection_invalidated

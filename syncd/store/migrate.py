@@ -13,12 +13,15 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import select, text
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.errors import Fatal
 from syncd.store.engine import Database, sqlstate, unbroken
+from syncd.store.schema import SCHEMA
 from syncd.store.tables import schema_state
 
 NEEDED: Final = 7
@@ -41,7 +44,11 @@ def scripts() -> Path:
 
 
 async def upgrade(url: str) -> None:
-    """Runs every migration that is missing. One migrator at a time; safe to repeat."""
+    """Runs every migration that is missing. One migrator at a time; safe to repeat.
+
+    A schema that a later syncd made is left as it is where it works for this one, as after a rollback. Raises Fatal where
+    it does not.
+    """
     database = Database(url, pool_size=2, statement_timeout=3600.0, idle_timeout=3600.0)
     try:
         async with database.engine.connect() as connection:
@@ -50,12 +57,23 @@ async def upgrade(url: str) -> None:
                 await connection.execute(text("create schema if not exists syncd"))
                 await connection.execute(text("set lock_timeout = '1s'"))
                 await connection.commit()
-            await unbroken(_patiently(connection))
+            if await connection.run_sync(_is_known):
+                await unbroken(_patiently(connection))
+            elif words := await problem(connection):
+                raise Fatal(words)
             await connection.commit()
             if database.is_postgresql:
                 await connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
     finally:
         await database.close()
+
+
+def _is_known(connection: Connection) -> bool:
+    """Whether the schema is at a version that this code has the migration of, or at none."""
+    schema = SCHEMA if connection.dialect.name == "postgresql" else None
+    current = MigrationContext.configure(connection, opts={"version_table_schema": schema}).get_current_revision()
+    ours = ScriptDirectory(str(scripts())).walk_revisions()
+    return current is None or current in {one.revision for one in ours}
 
 
 async def _patiently(connection: AsyncConnection) -> None:

@@ -15,6 +15,7 @@ _MONITORED: Values = {
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
         "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
     },
+    "links": {"console": "https://syncd.example.com/", "runbook": "https://wiki.example.com/syncd/runbook"},
     "dashboards": {"enabled": True, "annotations": {"grafana_folder": "CRM"}},
 }
 _INGRESS: Values = {
@@ -47,6 +48,20 @@ _PROXIED: Values = {
         "database": {"to": [{"namespaceSelector": {"matchLabels": {"name": "db"}}}], "port": 6432},
     },
 }
+_RECONCILED: Values = {
+    "config": {"segments": [{**SEGMENT, "source": {"query": "select email from people"}, "reconcile": "0 3 * * *"}]},
+    "sources": [{"segments": [SEGMENT["key"]], "existingSecret": "crm-replica", "key": "url"}],
+    "networkPolicy": {"sources": [{"to": [{"ipBlock": {"cidr": "10.9.0.0/24"}}], "port": 3306}]},
+}
+_SIGNED_IN: Values = {
+    "config": {
+        "oidc": {"issuer": "https://id.example.com", "client_id": "syncd"},
+        "alerts": {"webhook_url": "https://hooks.example.com/syncd"},
+    },
+    "secrets": {
+        name: {"existingSecret": "syncd-others", "key": name} for name in ("oidc__client_secret", "alerts__secret")
+    },
+}
 _KEDA: Values = {**_EIGHT, "keda": {"enabled": True, "maxReplicas": 8, "rowsPerReplica": 5_000_000}}
 
 COMBINATIONS: dict[str, Values] = {
@@ -57,6 +72,13 @@ COMBINATIONS: dict[str, Values] = {
     "ingress without TLS": values(_INGRESS, {"ingress": {"tlsSecret": "", "className": "", "annotations": None}}),
     "monitored": values(_MONITORED),
     "proxy and certificates": values(_PROXIED),
+    "sources": values(_RECONCILED),
+    "everybody signs in through a proxy": values(
+        _INGRESS,
+        _PROXIED,
+        _SIGNED_IN,
+        {"networkPolicy": {"direct": {"to": [{"ipBlock": {"cidr": "203.0.113.0/28"}}], "port": 8443}}},
+    ),
     "CPU": values(_EIGHT, {"autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 8}}),
     "KEDA by Prometheus": values(_KEDA, {"keda": {"prometheus": {"serverAddress": "http://prometheus.monitoring:9090"}}}),
     "KEDA by PostgreSQL": values(_KEDA, {"keda": {"scaler": "postgresql", "postgresql": {"existingSecret": "keda"}}}),
@@ -93,3 +115,24 @@ COMBINATIONS: dict[str, Values] = {
         {"replicas": 3, "pause": {"segments": ["s-1"]}, "config": {"shutdown": {"deadline": 40.5}, "leases": {"ttl": 12.2}}},
     ),
 }  # fmt: skip
+
+CHANGES: list[Values] = [
+    {"image": {"tag": "0.2.0"}},
+    {"image": {"pullPolicy": "Always"}},
+    {"image": {"pullSecrets": ["registry"]}},
+    {"migration": {"key": "other"}},
+    {"secrets": {"database_url": {"key": "other"}}},
+    {"secrets": {"linkedin__proxy": {"existingSecret": "egress", "key": "url"}}},
+    {"databaseCa": {"existingConfigMap": "ca"}},
+    {"serviceAccount": {"name": "another"}},
+    {"nodeSelector": {"pool": "crm"}},
+    {"tolerations": [{"key": "crm", "operator": "Exists"}]},
+    {"priorityClassName": "important"},
+    {"nameOverride": "audiences"},
+    {"config": {"log": {"level": "debug"}}},
+    {"pause": {"segments": ["trial-signups"]}},
+    {"members": [{"key": "ads-bot", "existingSecret": "another", "keys": ["access_token"]}]},
+    {"resources": {"limits": {"memory": "1Gi"}}},
+    {"preStopSeconds": 9},
+]
+"""Changes of values that somebody makes between two revisions."""

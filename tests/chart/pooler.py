@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -38,17 +38,25 @@ def version() -> tuple[int, ...]:
 
 
 @contextmanager
-def pooled(url: str, mode: str) -> Iterator[str]:
-    """The URL by which a database is reached through PgBouncer in a mode of pooling."""
+def pooled(url: str, mode: str, *, roles: Sequence[str] = (), certificate: Path | None = None) -> Iterator[str]:
+    """The URL by which a database is reached through PgBouncer in a mode of pooling, by its own role or one of `roles`; by
+    TLS alone where there is a `certificate` with its key beside it.
+    """
     parsed = make_url(url)
     folder = Path(tempfile.mkdtemp(prefix="syncd-pool-"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    (folder / "users").write_text(f'"{parsed.username}" ""\n')
+    (folder / "users").write_text("".join(f'"{role}" ""\n' for role in (parsed.username, *roles)))
+    guarded = ""
+    if certificate is not None:
+        for file in (certificate, certificate.with_suffix(".key")):
+            shutil.copy(file, folder)
+            guarded += f"client_tls_{file.suffix.strip('.')}_file = {folder / file.name}\n"
+        guarded += "client_tls_sslmode = require"
     (folder / "pgbouncer.ini").write_text(
         f"""[databases]
-* = host={parsed.host} port={parsed.port} user={parsed.username}
+* = host={parsed.host} port={parsed.port}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}
@@ -60,11 +68,13 @@ max_client_conn = 200
 default_pool_size = 40
 ignore_startup_parameters = {IGNORED}
 {"max_prepared_statements = 200" if version() >= PREPARES else ""}
+{guarded}
 """
     )
     drop: dict[str, Any] = {}
     if os.geteuid() == 0:  # PgBouncer refuses to be run by root
-        os.chown(folder, _NOBODY, _NOBODY)
+        for each in (folder, *folder.iterdir()):
+            os.chown(each, _NOBODY, _NOBODY)
         drop = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([program(), folder / "pgbouncer.ini"], stdout=log, stderr=log, cwd="/", **drop)

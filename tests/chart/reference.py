@@ -78,10 +78,10 @@ def _settings() -> dict[str, Any]:
 
 def _plain(told: dict[str, Any], models: dict[str, Any], name: str) -> dict[str, Any]:
     """One schema without references, unions with null, titles, secrets and files; unknown keys are refused."""
-    if "$ref" in told:
-        told = {**models[told["$ref"].rpartition("/")[2]], **told}
     if "anyOf" in told:
         told = {**next(one for one in told["anyOf"] if one.get("type") != "null"), **told}
+    if "$ref" in told:
+        told = {**models[told["$ref"].rpartition("/")[2]], **told}
     kept: dict[str, Any] = {key: told[key] for key in _KEPT if key in told}
     if told.get("default") not in (None, []):
         kept["default"] = told["default"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import yaml
 from syncd.linkedin.transport import Transport
 from syncd.observe import health
 from syncd.operations import voices
-from syncd.settings import Settings, load
+from syncd.settings import Settings, catalogue, load
 from tests.chart.combinations import COMBINATIONS
-from tests.chart.rendering import Document, containers, render, values
+from tests.chart.rendering import Document, Values, containers, render, values
 
 EVERY = pytest.mark.parametrize("name", COMBINATIONS)
 KEY = "A" * 43 + "="
@@ -29,9 +30,9 @@ def environment(container: Document) -> dict[str, str]:
     return {one["name"]: one["value"] for one in container.get("env", [])}
 
 
-def laid_out(name: str, folder: Path) -> tuple[dict[str, str], str]:
+def laid_out(given: Values, folder: Path) -> tuple[dict[str, str], str]:
     """The daemon's environment and file with every mounted file under a folder of the test's, as the kubelet would."""
-    rendered = render(COMBINATIONS[name])
+    rendered = render(given)
     pod = rendered.one("Deployment")["spec"]["template"]["spec"]
     maps = {one["metadata"]["name"]: one["data"] for one in rendered.of("ConfigMap")}
     (container,) = pod["containers"]
@@ -54,7 +55,9 @@ def secret(path: str) -> str:
         "database_url": "postgresql+asyncpg://daemon@db/crm?ssl=verify-full",
         "secret_keys": KEY,
         "linkedin__proxy": "http://proxy.internal:8888",
-    }.get(path, "opaque")
+        "erasure__key": KEY,
+        "sources/trial-signups": "mysql://reader@replica/crm",
+    }.get(path, "opaque and long enough")
 
 
 def _under(folder: Path, text: str) -> str:
@@ -66,7 +69,7 @@ def _under(folder: Path, text: str) -> str:
 @EVERY
 def test_syncd_reads_the_configuration_that_the_chart_writes(name: str, tmp_path: Path) -> None:
     (tmp_path / "var/lib/syncd").mkdir(parents=True)
-    env, _ = laid_out(name, tmp_path)
+    env, _ = laid_out(COMBINATIONS[name], tmp_path)
     settings = load({key: value for key, value in env.items() if key.startswith("SYNCD_")})
     assert (settings.http.host, settings.http.port) == ("0.0.0.0", 8080)
     assert (settings.metrics.host, settings.metrics.port) == ("0.0.0.0", 9090)
@@ -82,8 +85,29 @@ def test_syncd_reads_the_configuration_that_the_chart_writes(name: str, tmp_path
         assert settings.http.public_url == f"{scheme}://syncd.example.com"
 
 
+def test_every_secret_of_the_settings_has_a_place(tmp_path: Path) -> None:
+    """By the settings' model: what stands by itself is among `secrets`, what stands in a list is mounted for its entry."""
+    by_itself = {name.replace(".", "__"): {"existingSecret": "s", "key": name} for name in catalogue.secrets()}
+    given = values(COMBINATIONS["sources"], COMBINATIONS["refreshed tokens"] | {"config": {}}, {"secrets": by_itself})
+    env, _ = laid_out(given, tmp_path)
+    settings = load({key: value for key, value in env.items() if key.startswith("SYNCD_")})
+    unset = [name for name in catalogue.secrets() if not operator.attrgetter(name)(settings)]
+    assert unset == []
+    (member,), (segment,) = settings.members, settings.segments
+    assert member.access_token_file
+    assert member.refresh_token_file
+    assert member.client_secret_file
+    assert segment.source is not None
+    assert segment.source.url() == "mysql+aiomysql://reader@replica/crm"
+    in_lists = {one.name for one in catalogue.describe() if "[]" in one.name and one.type in {"secret", "file"}}
+    assert in_lists == {
+        *(f"members[].{name}_file" for name in ("access_token", "refresh_token", "client_secret")),
+        *("segments[].source.database_url", "segments[].source.database_url_file"),
+    }, "a new one needs a place in the chart"
+
+
 def test_certificates_of_a_proxy_are_where_the_configuration_says(tmp_path: Path) -> None:
-    env, _ = laid_out("proxy and certificates", tmp_path)
+    env, _ = laid_out(COMBINATIONS["proxy and certificates"], tmp_path)
     settings = load({key: value for key, value in env.items() if key.startswith("SYNCD_")})
     assert settings.linkedin.ca_file == tmp_path / "etc/syncd/linkedin-ca.pem"
     assert Path(env["PGSSLROOTCERT"]).is_file()
@@ -91,7 +115,7 @@ def test_certificates_of_a_proxy_are_where_the_configuration_says(tmp_path: Path
 
 def test_the_sandbox_is_on_the_loopback_that_syncd_allows_plain_http_on(tmp_path: Path) -> None:
     (tmp_path / "var/lib/syncd").mkdir(parents=True)
-    env, _ = laid_out("sandbox with SQLite", tmp_path)
+    env, _ = laid_out(COMBINATIONS["sandbox with SQLite"], tmp_path)
     settings = load({key: value for key, value in env.items() if key.startswith("SYNCD_")})
     assert settings.linkedin.base_url == "http://127.0.0.1:8900/rest"
     assert isinstance(voices.transport(settings), Transport)

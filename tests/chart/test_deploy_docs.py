@@ -12,15 +12,23 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 import yaml
+from sqlalchemy.engine import make_url
 
 from syncd.cli.commands import syncd
+from tests.acceptance.rig import Rig
+from tests.chart.certificates import authority
+from tests.chart.pooler import pooled
 from tests.chart.rendering import render, values
+from tests.conftest import fresh_database
 from tests.house.test_house import ROOT
 from tests.postgres import PostgresServer, binaries
 
@@ -28,8 +36,14 @@ PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 CLUSTER = {"kubectl", "helm", "buildah", "make"}
 
 
-def blocks(kind: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    with fresh_database(postgres_server, migrated_template) as url:
+        yield url
+
+
+def blocks(kind: str, page: str = PAGE) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
 
 
 def block(kind: str) -> Any:
@@ -45,29 +59,91 @@ def test_every_block_says_what_it_is() -> None:
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """PostgreSQL, and the address at which it is reached by TLS, signed by `trusted`. It is PgBouncer that speaks TLS: the
+    PostgreSQL of the tests is built without.
+    """
+
+    server: PostgresServer
+    address: str
+    trusted: Path
+
+
+@contextmanager
+def guarded(folder: Path) -> Iterator[Database]:
+    trusted = authority(folder / "authority")
+    roles = ("syncd_migrator", "syncd_daemon")
+    with (
+        PostgresServer() as server,
+        pooled(server.url(), "session", roles=roles, certificate=trusted.with_name("server.cert")) as url,
+    ):
+        yield Database(server=server, address=f"127.0.0.1:{make_url(url).port}", trusted=trusted)
+
+
+def told(script: list[str], database: Database, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What becomes of commands of the page where a reader has set what is theirs to set."""
+    admin = {"PGHOST": "127.0.0.1", "PGPORT": str(database.server.port), "PGUSER": "syncd"}
+    yours = {
+        "PGDATABASE": "crm",
+        "DATABASE": f"{database.address}/crm?ssl=verify-full",
+        "PGSSLROOTCERT": str(database.trusted),
+        "CONSOLE": "https://console.example.com",
+        "RUNBOOK": "https://wiki.example.com/runbook",
+    }
+    assert set(re.findall(r"^export (\w+)=", "".join(blocks("sh yours")), re.MULTILINE)) == {*yours, "PATH"}
+    assert "?ssl=verify-full'" in blocks("sh yours")[0]
+    for name in ("migrations", "helm"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    path = f"{binaries()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", "\n".join(["set -euo pipefail", *script])],
+        cwd=folder,
+        env={"PATH": path, "HOME": str(folder), "LC_ALL": "C.UTF-8"} | admin | yours,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_what_needs_no_cluster_runs_from_top_to_bottom(tmp_path: Path) -> None:
-    with PostgresServer() as server:
-        admin = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": "syncd", "PGDATABASE": "crm"}
-        yours = {"PGDATABASE": "crm", "DATABASE": f"127.0.0.1:{server.port}/crm"}
-        assert set(re.findall(r"^export (\w+)=", "".join(blocks("sh yours")), re.MULTILINE)) == {*yours, "PATH"}
-        (tmp_path / "migrations").symlink_to(ROOT / "migrations")
-        script = "\n".join(["set -euo pipefail", "createdb crm", *blocks("sh runnable")])
-        path = f"{binaries()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-        ran = subprocess.run(
-            ["bash", "-c", script],
-            cwd=tmp_path,
-            env={"PATH": path, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"} | admin | yours,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    with guarded(tmp_path) as database:
+        ran = told(["createdb crm", *blocks("sh runnable")], database, tmp_path)
         assert ran.returncode == 0, ran.stderr
-    assert len(blocks("sh runnable")) >= 7
-    assert "ERROR" not in ran.stderr
+        (section,) = re.findall(r"^## 3\. .*?(?=^## 4\. )", PAGE, re.MULTILINE | re.DOTALL)
+        anew = ["dropdb --force crm", "createdb crm", *blocks("sh runnable", section)]
+        lost = told(anew, database, tmp_path)
+        assert lost.returncode == 0, lost.stderr
+    assert len(blocks("sh runnable")) >= 11
+    assert "ERROR" not in ran.stderr + lost.stderr
+    assert re.search(r"epoch +2\b", ran.stdout), ran.stdout
     for file in (tmp_path / "deploy.secret").iterdir():
-        if file.suffix in {".password", ".url"} or file.name == "secret_keys":
+        if file.name != "syncd.dump":
             assert file.read_text().strip() not in ran.stdout + ran.stderr
     assert (tmp_path / "deploy.secret").stat().st_mode & 0o077 == 0
+    by_hand = {file.name: file.read_text() for file in (tmp_path / "deploy.out").iterdir()}
+    assert len(by_hand) == 4
+    for name, text in by_hand.items():
+        assert "syncd.example" not in text, name
+        assert "https://wiki.example.com/runbook" in text, name
+    assert len((tmp_path / "people.ndjson").read_text().splitlines()) == 400
+
+
+def test_the_certificate_is_checked_and_nothing_works_without_its_authority(tmp_path: Path) -> None:
+    """`ssl=verify-full` alone is not enough for the driver: it wants to be told whom to believe."""
+    connect = 'SYNCD_DATABASE_URL="postgresql+asyncpg://syncd@$DATABASE" syncd migrate'
+    another = authority(tmp_path / "another")
+    with guarded(tmp_path) as database:
+        done = told(["createdb crm", connect], database, tmp_path)
+        assert done.returncode == 0, done.stderr
+        for spoilt, words in (
+            ("unset PGSSLROOTCERT", "name the file in PGSSLROOTCERT (the chart's databaseCa)"),
+            (f"export PGSSLROOTCERT={another}", "cannot be reached: SSLCertVerificationError"),
+        ):
+            refused = told([spoilt, connect], database, tmp_path)
+            assert refused.returncode == 1, spoilt
+            assert words in refused.stderr
 
 
 def commands() -> list[str]:
@@ -129,3 +205,28 @@ def test_the_page_names_the_version_that_is_released() -> None:
     chart = yaml.safe_load((ROOT / "helm" / "Chart.yaml").read_text())
     assert version is not None
     assert {chart["version"], chart["appVersion"], *re.findall(r"syncd[-:](\d+\.\d+\.\d+)", PAGE)} == {version[1]}
+
+
+async def test_the_trial_becomes_ready_as_the_page_plays_it(tmp_path: Path, postgres_url: str) -> None:
+    trial = block("yaml trial")
+    (segment,) = yaml.safe_load(render(trial).of("ConfigMap")[0]["data"]["syncd.yaml"])["segments"]
+    (people,) = [one for one in blocks("sh runnable") if "people.ndjson" in one]
+    subprocess.run(["bash", "-c", people], cwd=tmp_path, check=True)
+    async with Rig(
+        tmp_path,
+        postgres_url,
+        segments=((segment["key"], segment["kind"], segment["member"]),),
+        members={segment["member"]: "sandbox-token"},
+        sandbox_options=trial["sandbox"]["options"],
+        settings={"SYNCD_TRACKER__INTERVAL": str(trial["config"]["tracker"]["interval"])},
+    ) as rig:
+        daemon = await rig.daemon()
+        await rig.command("enqueue", segment["key"], "ADD", "--file", "people.ndjson")
+        await rig.wait_until(rig.is_drained, "everybody was sent", daemon)
+        await rig.control("clock", {"advance": 48 * 3600})
+
+        async def ready() -> bool:
+            return "READY" in await rig.command("segments", "list")
+
+        await rig.wait_until(ready, "the segment is READY", daemon, pause=0.5)
+        assert await daemon.stop() == 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
-from tests.chart.combinations import COMBINATIONS
+from tests.chart.combinations import CHANGES, COMBINATIONS
 from tests.chart.reference import HELM as CHART
-from tests.chart.rendering import NAMESPACE, RELEASE, Document, containers, render
+from tests.chart.rendering import NAMESPACE, RELEASE, Document, Values, containers, render, values
 from tests.chart.tools import HELM, KUBERNETES, tool
 
 OTHERS = {"monitoring.coreos.com", "keda.sh"}
@@ -105,6 +106,19 @@ def test_every_selector_meets_the_pods_it_is_meant_for(name: str) -> None:
         service = next(one for one in rendered.of("Service") if "clusterIP" not in one["spec"])
         assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
         assert monitor["spec"]["endpoints"][0]["port"] in {port["name"] for port in service["spec"]["ports"]}
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_a_value_changes_a_job_and_its_name_or_neither(change: Values) -> None:
+    """A Job never changes: an edit of one that is there would be refused, and the release with it."""
+    paused = values({"fullnameOverride": "syncd", "pause": {"members": ["ads-bot"]}})
+
+    def jobs(given: Values) -> dict[str, Any]:
+        return {one["metadata"]["name"]: one["spec"] for one in render(given).of("Job")}
+
+    before, after = jobs(paused), jobs(values(change, base=paused))
+    assert len(before) == len(after) == 2
+    assert all(before[name] == after[name] for name in before.keys() & after.keys())
 
 
 def test_another_revision_or_image_is_another_migration() -> None:

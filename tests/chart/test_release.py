@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import yaml
@@ -15,6 +17,8 @@ from tests.chart.reference import HELM as CHART
 from tests.chart.rendering import BASE, render
 from tests.chart.tools import HELM, missing, tool
 from tests.house.test_house import ROOT
+
+MIGRATIONS = ROOT / "migrations"
 
 
 def program(name: str) -> Path:
@@ -52,6 +56,33 @@ def test_the_list_of_what_is_inside_has_everything_that_the_image_installs(tmp_p
     locked = set(re.findall(r"^([\w.-]+)==([^ ;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
     assert locked <= listed
     assert {name for name, _ in listed - locked} == {"aiomysql", "joserfc", "pymysql"}
+
+
+def test_a_release_is_a_wheel_a_chart_the_dashboards_and_a_list_of_what_is_inside(tmp_path: Path) -> None:
+    helm = tool(HELM)
+    program("cyclonedx-py")
+    ran = subprocess.run([ROOT / ".ci" / "release", tmp_path], check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["version"]
+    wheel, chart, boards, sbom = (
+        tmp_path / f"syncd-{version}{ending}"
+        for ending in ("-py3-none-any.whl", ".tgz", "-dashboards.tar.gz", ".cdx.json")
+    )
+    assert set(tmp_path.iterdir()) == {wheel, chart, boards, sbom}
+    with zipfile.ZipFile(wheel) as packed:
+        names = set(packed.namelist())
+    assert {
+        f"syncd/migrations/{file.relative_to(MIGRATIONS)}"
+        for file in MIGRATIONS.rglob("*.*")
+        if "pyc" not in file.suffix
+    } <= names
+    assert {str(file.relative_to(ROOT)) for file in (ROOT / "syncd").rglob("*.py")} <= names
+    with helm.Chart.load(str(chart)) as packed_chart:
+        assert packed_chart.render(BASE, name="syncd", namespace="crm", revision=1)
+    with tarfile.open(boards) as packed_boards:
+        found = {name.rpartition("/")[2] for name in packed_boards.getnames() if name.endswith(".json")}
+    assert found == {file.name for file in (CHART / "dashboards").iterdir()}
+    assert json.loads(sbom.read_text())["bomFormat"] == "CycloneDX"
 
 
 def test_scripts_of_the_image_and_the_release_are_sound() -> None:

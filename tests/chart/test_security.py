@@ -196,6 +196,20 @@ def test_a_proxy_is_the_only_way_out_where_there_is_one() -> None:
     assert {port for peer, port in found if "namespaceSelector" in peer} == {53, 6432}
 
 
+def test_whoever_knows_no_proxy_is_reached_beside_it() -> None:
+    found = [one for policy in policies("everybody signs in through a proxy") for one in reachable(policy, "daemon")]
+    assert ({"ipBlock": {"cidr": "203.0.113.0/28"}}, 8443) in found
+    assert 443 not in {port for _, port in found}
+
+
+def test_a_reconcile_reaches_its_source_and_a_migration_does_not() -> None:
+    def found(component: str) -> list[tuple[Any, Any]]:
+        return [one for policy in policies("sources") for one in reachable(policy, component)]
+
+    assert ({"ipBlock": {"cidr": "10.9.0.0/24"}}, 3306) in found("daemon")
+    assert 3306 not in {port for _, port in found("migrate")}
+
+
 def test_a_sandbox_needs_nobody_outside() -> None:
     found = [one for policy in policies("sandbox with SQLite") for one in reachable(policy, "daemon")]
     assert {port for _, port in found} == {53, 8080}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.chart.combinations import COMBINATIONS
 from tests.chart.reference import README, SCHEMA, readme, schema, text_of
-from tests.chart.rendering import BASE, Values, members, render, values
+from tests.chart.rendering import BASE, SEGMENT, Values, members, render, values
 
 
 def places(told: Values, where: str = "") -> Iterator[tuple[str, Values]]:
@@ -69,6 +69,14 @@ def test_every_default_stands_in_the_schema() -> None:
         {"config": {"members": []}},
         {"config": {"segments": [{"key": "Trial", "name": "n", "kind": "user", "account": "1", "member": "m"}]}},
         {"config": {"segments": [{"key": "t", "name": "n"}]}},
+        {"config": {"segments": [{**SEGMENT, "source": {}}]}},
+        {"config": {"segments": [{**SEGMENT, "source": {"query": "select 1", "quarry": "select 1"}}]}},
+        {"config": {"segments": [{**SEGMENT, "source": {"query": "select 1", "database_url": "postgresql://h/d"}}]}},
+        {"sources": [{"segments": [], "existingSecret": "a", "key": "b"}]},
+        {"sources": [{"segments": ["t"], "url": "postgresql://h/d"}]},
+        {"networkPolicy": {"sources": [{"to": []}]}},
+        {"links": {"runbook": "docs/runbook.md"}},
+        {"links": {"console": "https://a.example/#b"}},
         {"secrets": {"database_url": "postgresql://h/d"}},
         {"secrets": {"secret_keys": {"existingSecret": "keys"}}},
         {"secrets": {"other": {"existingSecret": "a", "key": "b"}}},
@@ -96,6 +104,9 @@ def test_the_schema_refuses(spoil: Values) -> None:
 
 
 _NO_DATABASE: Values = {"secrets": {"database_url": None}, "migration": {"existingSecret": ""}}
+_ASKING: Values = {**SEGMENT, "source": {"query": "select email from people"}}
+_SOURCE: Values = {"segments": ["trial-signups"], "existingSecret": "crm-replica", "key": "url"}
+_PROXY: Values = {"networkPolicy": {"proxy": {"to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}]}}}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +121,8 @@ _NO_DATABASE: Values = {"secrets": {"database_url": None}, "migration": {"existi
         ),
         (values({"keda": {"enabled": True, "maxReplicas": 2}}), "2 replicas for 1 members"),
         (values({"autoscaling": {"enabled": True}, "keda": {"enabled": True}}), "keep one"),
+        (values({"autoscaling": {"enabled": True, "minReplicas": 2}}), "autoscaling.minReplicas is 2 and above maxReplicas, 1"),
+        (values({"keda": {"enabled": True, "minReplicas": 3}}), "keda.minReplicas is 3 and above maxReplicas, 1"),
         (values(_NO_DATABASE), "set exactly one of .*; set are: none"),
         (values({"sqlite": {"enabled": True}}), "set are: secrets.database_url, sqlite.enabled"),
         (
@@ -117,6 +130,21 @@ _NO_DATABASE: Values = {"secrets": {"database_url": None}, "migration": {"existi
             "sqlite.enabled: its file has one daemon",
         ),
         (values(_NO_DATABASE, {"sqlite": {"enabled": True}, "autoscaling": {"enabled": True}}), "sqlite.enabled"),
+        (
+            values(_NO_DATABASE, {"sqlite": {"enabled": True}, "pause": {"segments": ["trial-signups"]}}),
+            "pause.members, pause.segments: no Job reaches the file of sqlite.enabled",
+        ),
+        (values({"config": {"segments": [_ASKING]}}), "trial-signups has a source, so sources must name the Secret"),
+        (values({"sources": [_SOURCE]}), "sources: segment trial-signups has no source in config.segments"),
+        (values({"config": {"segments": [_ASKING]}, "sources": [_SOURCE] * 2}), "trial-signups stands there twice"),
+        (values(_PROXY, {"config": {"oidc": {"issuer": "https://id.example.com"}}}), "direct.to: say where config.oidc.issuer is"),
+        (
+            values(_PROXY, {"config": {"alerts": {"webhook_url": "https://hooks.example.com"}}}),
+            "direct.to: say where config.alerts.webhook_url is; it is not reached through the proxy",
+        ),
+        (values({"metrics": {"prometheusRule": {"enabled": True}}}), "links.runbook: say where your people read"),
+        (values({"dashboards": {"enabled": True}}), "links.runbook: say where your people read"),
+        (values({"dashboards": {"enabled": True}, "links": {"runbook": "https://a.example"}}), "links.console: say where"),
         (values({"sandbox": {"enabled": True}}), "leave members empty"),
         (
             values({"members": [], "sandbox": {"enabled": True}, "autoscaling": {"enabled": True}}),

@@ -152,7 +152,7 @@ def _members(folder: Path) -> dict[str, str]:
 
 
 async def play(rig: Rig, daemon: Process, prometheus: Prometheus) -> None:
-    """Traffic, bad data, refusals, throttles, lost answers, tokens that end, a segment that expires, a database that
+    """Traffic, bad data, a resync, refusals, throttles, lost answers, tokens that end, a segment that expires, a database that
     hangs up.
     """
     await rig.wait_until(lambda: _bound(rig), "segments are bound", daemon)
@@ -163,6 +163,7 @@ async def play(rig: Rig, daemon: Process, prometheus: Prometheus) -> None:
     await rig.wait_until(lambda: _drained(rig), "it is all there", daemon)
     first = 'syncd_delivery_lag_seconds_count{segment="people"}'
     await rig.wait_until(lambda: prometheus.has(first), "a rate has something to start from", daemon)
+    await _resync(rig, daemon, prometheus)
     throttle = {"kind": "status", "status": 429, "body": {"message": "slow down"}}
     await rig.control("faults", {"match": {"resource": "companies"}, "effect": throttle})
     for effect in ({"kind": "status", "status": 503, "body": {}}, {"kind": "reset", "apply": True}):
@@ -186,6 +187,17 @@ async def play(rig: Rig, daemon: Process, prometheus: Prometheus) -> None:
     await rig.wait_until(lambda: daemon.events("token_refreshed"), "the token was renewed", daemon)
     await rig.wait_until(lambda: daemon.events("member_parked"), "a member is parked", daemon)
     await rig.wait_until(lambda: daemon.events("segment_parked"), "a segment is parked", daemon)
+
+
+async def _resync(rig: Rig, daemon: Process, prometheus: Prometheus) -> None:
+    """A replay that LinkedIn holds up until it has been scraped; then it ends."""
+    failing = {"kind": "status", "status": 503, "body": {}}
+    await rig.control("faults", {"match": {"resource": "users"}, "times": 1_000, "effect": failing})
+    await rig.command("resync", "people", "--mode", "replay", "--reason", "a drill")
+    progress = 'syncd_resync_progress_ratio{segment="people"}'
+    await rig.wait_until(lambda: prometheus.has(progress), "the resync is scraped", daemon)
+    await rig.control("faults", None, "DELETE")
+    await rig.wait_until(lambda: daemon.events("resync_ended"), "the resync has ended", daemon)
 
 
 async def _bound(rig: Rig) -> bool:

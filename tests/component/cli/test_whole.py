@@ -98,6 +98,19 @@ def test_migrate_says_how_far_it_went(tmp_path: Path) -> None:
     assert (told.returncode, told.stdout) == (0, "the schema went from version 0 to 7\n"), told.stderr
 
 
+def test_the_migrate_of_a_rollback_ends_well_and_says_what_it_found(tmp_path: Path, migrated_file: Path) -> None:
+    file = tmp_path / "syncd.db"
+    file.write_bytes(migrated_file.read_bytes())
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("update alembic_version set version_num = '0009'")
+        connection.execute("update schema_state set version = 9")
+    told = process("migrate", SYNCD_DATABASE_URL=sqlite_url(file))
+    assert (told.returncode, told.stdout) == (
+        0,
+        "the schema is version 9, of a later syncd, and works for this one, which needs 6\n",
+    ), told.stderr
+
+
 def test_a_daemon_that_cannot_start_says_why_in_one_line(tmp_path: Path, migrated_file: Path) -> None:
     file = tmp_path / "syncd.db"
     file.write_bytes(migrated_file.read_bytes())

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from syncd.errors import Fatal
 from syncd.store import migrate
 from syncd.store.engine import Database
 from syncd.store.schema import metadata
@@ -391,6 +392,28 @@ async def test_code_works_beside_a_newer_schema_that_says_so(store_url: str, sta
         await connection.execute(text(statement.replace("schema_state", f"{schema}schema_state")))
     async with database.read() as connection:
         assert (await migrate.problem(connection) is None) is fits
+    await database.close()
+
+
+@pytest.mark.parametrize(("works_for", "ends_well"), [(1, True), (9, False)])
+async def test_an_older_migrator_leaves_a_later_schema_alone(
+    store_url: str, works_for: int, *, ends_well: bool
+) -> None:
+    """After a rollback the older image's `migrate` meets a revision that it has no migration of."""
+    database = Database(store_url)
+    schema = "syncd." if database.is_postgresql else ""
+    async with database.begin() as connection:
+        await connection.execute(text(f"update {schema}alembic_version set version_num = '0009'"))
+        await connection.execute(text(f"update {schema}schema_state set version = 9, works_for = {works_for}"))
+    if ends_well:
+        await migrate.upgrade(store_url)
+    else:
+        with pytest.raises(
+            Fatal, match=r"works for syncd of schema 9 and later, this one is .*: deploy the newer syncd"
+        ):
+            await migrate.upgrade(store_url)
+    async with database.read() as connection:
+        assert (await connection.execute(text(f"select version_num from {schema}alembic_version"))).scalar() == "0009"
     await database.close()
 
 
