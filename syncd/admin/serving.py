@@ -5,7 +5,7 @@ Every route is served by this one function; a handler sees only what came throug
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -57,12 +57,14 @@ async def _let_in(
     if route.reach is Reach.SEGMENT:
         await segments.within(desk.database, caller, request.match_info["segment"])
     call = Call(
-        request=request,
+        http=request,
         desk=desk,
         caller=caller,
+        parts=request.match_info,
         query=query,
         body=bodies.decoded(raw, given, route.body) if given in route.takes and route.body is not None else None,
         stream=bodies.stream(request, route.most_streamed) if given in route.streamed else None,
+        media=given or "",
         session=session,
     )
     if call.stream is None:
@@ -93,6 +95,22 @@ async def _answered(call: Call, route: Route) -> web.StreamResponse:
     answer: Any = await route.handler(call)
     if isinstance(answer, web.StreamResponse):
         return answer
+    if isinstance(answer, AsyncGenerator):
+        return await _flown(call, route, answer)
     if route.answer is None:
         return web.Response(status=204)
     return web.Response(status=route.status, body=_encode(answer), content_type=JSON)
+
+
+async def _flown(call: Call, route: Route, parts: AsyncGenerator[bytes]) -> web.StreamResponse:
+    """Part by part. The head goes out with the first one, so that a refusal before it is a problem like any other."""
+    first = await anext(parts, b"")
+    response = web.StreamResponse(headers={"Content-Type": f"{route.answers_with}; charset=utf-8"})
+    if route.file_name:
+        response.headers["Content-Disposition"] = f'attachment; filename="{route.file_name}"'
+    await response.prepare(call.request)
+    await response.write(first)
+    async for part in parts:
+        await response.write(part)
+    await response.write_eof()
+    return response

@@ -43,6 +43,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     as_of: datetime
     subject_column: Text | None = None
+    reason: Reason = ""
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,7 +143,7 @@ async def _snapshot(call: Call) -> ResyncReport:
     if given.as_of.tzinfo is None:
         raise Rejected("as_of needs its time zone, like 2026-08-01T12:00:00Z")
     assert call.stream is not None
-    ending = ".csv" if call.request.content_type == CSV else ".ndjson"
+    ending = ".csv" if call.media == CSV else ".ndjson"
     snapshot = Snapshot(
         name=Path("snapshot" + ending), as_of=given.as_of.timestamp(), subject_column=given.subject_column
     )
@@ -155,7 +156,7 @@ async def _snapshot(call: Call) -> ResyncReport:
             call.part("segment"),
             snapshot,
             io.BufferedReader(flow),
-            by=call.caller.by(),
+            by=call.caller.by(given.reason),
         )
         await filling
     finally:
