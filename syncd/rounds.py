@@ -101,6 +101,7 @@ class Rounds:
             wishes=resyncs.wishes(self._settings),
             fuse=self._settings.resync.fuse,
             allow_names_only=self._settings.users.allow_names_only,
+            suppressed=self._tools.suppression.named,
         )
 
         async def advance() -> None:

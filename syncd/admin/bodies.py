@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from syncd.admin.problems import Refusal
 from syncd.admin.routes import FORM, JSON, MEBIBYTE, Route
@@ -16,10 +17,13 @@ from syncd.operations.feeding import holds_nul
 from syncd.operations.shapes import said
 
 PATIENCE: Final = 30.0
-"""Seconds a body may take; a stream has as long for every mebibyte it may hold."""
+"""Seconds that a sender may keep us waiting, beside what the bytes that came take at the slowest pace."""
+SLOWEST: Final = 262_144
+"""Bytes a second, or the place at the desk is somebody else's."""
 LONGEST: Final = 900.0
-"""Seconds that any body may take at most."""
+"""Seconds that any sender may keep us waiting at most."""
 _FIELDS: Final = 200
+_LONGEST_FIELD: Final = 65_536
 
 
 def media_type(request: web.Request, route: Route) -> str:
@@ -41,29 +45,79 @@ async def read(request: web.Request, route: Route) -> bytes:
 
 async def stream(request: web.Request, most: int) -> AsyncIterator[bytes]:
     """The body part by part. Raises Refusal when it is too large or too slow."""
-    too_large = Refusal(413, f"at most {most:,} bytes")
     if (request.content_length or 0) > most:
-        raise too_large
-    seen = 0
-    patience = min(LONGEST, PATIENCE * max(1, most // MEBIBYTE))
-    ends = asyncio.get_running_loop().time() + patience
+        raise _too_large(most)
+    async for part in _kept_up(request.content.readany, most):
+        yield part
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, f"at most {most:,} bytes")
+
+
+async def _kept_up(read: Callable[[], Awaitable[bytes]], most: int) -> AsyncIterator[bytes]:
+    """What comes, as long as it comes fast enough. Time in which nobody reads is not the sender's."""
+    loop = asyncio.get_running_loop()
+    seen, waited = 0, 0.0
     while True:
+        begun = loop.time()
         try:
-            async with asyncio.timeout_at(ends):
-                part = await request.content.readany()
+            async with asyncio.timeout(min(LONGEST, PATIENCE + seen / SLOWEST) - waited):
+                part = await read()
         except TimeoutError:
-            raise Refusal(408, f"the body took longer than {patience:.0f} s") from None
+            raise Refusal(408, f"the body comes too slowly: send at least {SLOWEST:,} bytes a second") from None
+        waited += loop.time() - begun
         if not part:
             return
         seen += len(part)
         if seen > most:
-            raise too_large
+            raise _too_large(most)
         yield part
 
 
-async def again(body: bytes) -> AsyncIterator[bytes]:
-    """A body that was read already, for whoever takes a stream."""
-    yield body
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form that carries a file: its fields, of which the file's own holds its name, and the file, which comes last."""
+
+    fields: dict[str, Any]
+    file: AsyncIterator[bytes]
+
+
+async def form(request: web.Request, most: int) -> Form:
+    """Reads as far as the file. Raises Refusal for what is no such form, or holds none."""
+    fields: dict[str, Any] = {}
+    try:
+        reader = await request.multipart()
+        async with asyncio.timeout(PATIENCE):
+            while isinstance(part := await reader.next(), BodyPartReader) and len(fields) < _FIELDS:
+                if part.filename is not None:
+                    fields[part.name or ""] = part.filename
+                    return Form(fields, _kept_up(_reading(part), most))
+                fields[part.name or ""] = await _field(part)
+    except TimeoutError:
+        raise Refusal(408, "the form comes too slowly") from None
+    except ValueError:
+        raise Refusal(400, "that is not a form") from None
+    raise Refusal(400, "that form carries no file")
+
+
+async def _field(part: BodyPartReader) -> str:
+    held = b""
+    while piece := await part.read_chunk():
+        held += piece
+        if len(held) > _LONGEST_FIELD:
+            raise _too_large(_LONGEST_FIELD)
+    return held.decode()
+
+
+def _reading(part: BodyPartReader) -> Callable[[], Awaitable[bytes]]:
+    async def read() -> bytes:
+        try:
+            return await part.read_chunk(MEBIBYTE)
+        except (ValueError, AssertionError):
+            raise Refusal(400, "the file broke off on its way: send it again") from None
+
+    return read
 
 
 def decoded(body: bytes, given: str, wanted: type) -> Any:
@@ -73,12 +127,22 @@ def decoded(body: bytes, given: str, wanted: type) -> Any:
             no_nul(msgspec.json.decode(body) if b"\\u0000" in body else None)
             return msgspec.json.decode(body, type=wanted)
         if given == FORM:
-            return msgspec.convert(no_nul(fields(body)), wanted, strict=False)
+            return filled(fields(body), wanted)
     except msgspec.ValidationError as problem:
         raise Refusal(400, said(problem)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refusal(400, "that is not valid JSON in UTF-8") from None
     raise Refusal(415, f"{given} is not decoded here")
+
+
+def filled(given: dict[str, Any], wanted: type) -> Any:
+    """The fields of a form as the wanted type; one that was left empty is not there."""
+    try:
+        return msgspec.convert(
+            no_nul({name: value for name, value in given.items() if value != ""}), wanted, strict=False
+        )
+    except msgspec.ValidationError as problem:
+        raise Refusal(400, said(problem)) from None
 
 
 def no_nul(given: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,13 +13,20 @@ from aiohttp import web
 
 from syncd.observe.usage import Usage
 from syncd.operations.access import Reception
+from syncd.operations.oidc import Discovery
+from syncd.operations.pace import Pace
 from syncd.operations.passwords import Guesses, Passwords
 from syncd.operations.voices import Clock
 from syncd.settings import Settings
+from syncd.settings.checks import is_loopback
 from syncd.store.engine import Database
 
 _STREAMS: Final = 2
-"""Streams read at a time, each of which may be held in memory. Who comes later waits."""
+"""Streams of one kind read at a time, each of which may be held in memory. Who comes later waits."""
+
+
+def _streams() -> defaultdict[str, asyncio.Semaphore]:
+    return defaultdict(lambda: asyncio.Semaphore(_STREAMS))
 
 
 def _reception() -> Reception:
@@ -35,12 +43,26 @@ class Desk:
     clock: Clock = field(default_factory=Clock)
     reception: Reception = field(default_factory=_reception)
     usage: Usage = field(default_factory=Usage)
-    streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_STREAMS))
+    pace: Pace = field(default_factory=Pace)
+    discovery: Discovery = field(default_factory=Discovery)
+    streams: defaultdict[str, asyncio.Semaphore] = field(default_factory=_streams)
+    """Places for streams by what they are about: a snapshot that takes long keeps no change waiting."""
 
     @property
     def is_https(self) -> bool:
         """Whether people reach it by https, so that cookies and headers can insist on it."""
         return (self.settings.http.public_url or "").startswith("https://")
+
+    @property
+    def caution(self) -> str:
+        """What an operator has to know at start; nothing where people come by https, or from this machine only."""
+        http = self.settings.http
+        if self.is_https or is_loopback(http.host):
+            return ""
+        return (
+            f"the console listens on {http.host} without https, so a session's cookie can be read on its way: put TLS before "
+            "it, and set http.public_url (SYNCD_HTTP__PUBLIC_URL) to the https:// address that people open"
+        )
 
     @property
     def cookie(self) -> str:

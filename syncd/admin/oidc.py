@@ -15,7 +15,7 @@ from syncd.admin import cookies
 from syncd.admin.desk import Desk
 from syncd.admin.problems import Refusal
 from syncd.admin.routes import Call, Face, Reach, Route
-from syncd.operations import access, people
+from syncd.operations import access, vouching
 from syncd.operations.oidc import BACK, PATIENCE, Provider
 
 _ON: Final = (
@@ -38,7 +38,7 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _leave(call: Call) -> web.Response:
-    begun = await Provider(call.desk.settings, call.desk.clock).begin()
+    begun = await _provider(call.desk).begin()
     response = web.Response(status=303, headers={"Location": begun.url})
     response.set_cookie(
         _cookie(call.desk),
@@ -58,13 +58,17 @@ async def _back(call: Call) -> web.Response:
     if sealed is None:
         raise Refusal(403, "no sign-in was begun in this browser: begin again")
     told = {"code": arrived.code, "state": arrived.state} | ({"iss": arrived.iss} if arrived.iss is not None else {})
-    known = await Provider(call.desk.settings, call.desk.clock).finish(sealed, told)
-    number = await people.of_provider(call.desk.database, known)
+    known = await _provider(call.desk).finish(sealed, told)
+    number = await vouching.signed_in(call.desk.database, known)
     session = await access.begin(call.desk.database, number, call.request.cookies.get(call.desk.cookie))
     response = web.Response(text=_ON, content_type="text/html")
     cookies.give(response, call.desk, session)
     response.del_cookie(_cookie(call.desk), path="/", secure=call.desk.is_https, httponly=True, samesite="Lax")
     return response
+
+
+def _provider(desk: Desk) -> Provider:
+    return Provider(desk.settings, desk.discovery, desk.clock)
 
 
 def _cookie(desk: Desk) -> str:

@@ -15,7 +15,8 @@ import structlog
 from aiohttp import web
 
 from syncd.errors import Absent, BadConfiguration, Clashing, Denied, Fatal, Rejected, SyncdError, Transient
-from syncd.operations.access import Wait, WrongPassword
+from syncd.operations.access import WrongPassword
+from syncd.operations.pace import Wait
 
 MEDIA_TYPE: Final = "application/problem+json"
 CONFIGURATION: Final = "urn:syncd:problem:configuration"

@@ -21,6 +21,8 @@ MEBIBYTE: Final = 1_048_576
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+"""A form that carries a file, which is streamed."""
 
 
 class Reach(Enum):
@@ -80,7 +82,9 @@ Handler: TypeAlias = Callable[[Call], Awaitable[object]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """`answer` is the type of what is returned: JSON of it is the response. `takes` are media types a body may have; a
-    streamed body is not read before the handler. What is answered part by part is a file of that name. A `passive` request, which a page makes by itself, prolongs no session.
+    streamed body is not read before the handler. What is answered part by part is a file of that name. What `starts_work`
+    takes an idempotency key; an answer that is `shown_once` is not kept under it. What is `paced` cannot be taken back, and
+    is done only so often a minute. A `passive` request, which a page makes by itself, prolongs no session.
     """
 
     method: str
@@ -100,6 +104,8 @@ class Route:
     takes: tuple[str, ...] = (JSON,)
     streamed: tuple[str, ...] = ()
     starts_work: bool = False
+    shown_once: bool = False
+    paced: bool = False
     passive: bool = False
     most_bytes: int = MEBIBYTE
     most_streamed: int = MEBIBYTE

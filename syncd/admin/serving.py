@@ -5,8 +5,9 @@ Every route is served by this one function; a handler sees only what came throug
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import replace
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,7 @@ from aiohttp import web
 from syncd.admin import bodies, doors, repeats
 from syncd.admin.desk import Desk
 from syncd.admin.problems import Refusal
-from syncd.admin.routes import FORM, JSON, Call, Face, Reach, Route
+from syncd.admin.routes import FORM, JSON, MULTIPART, Call, Face, Reach, Route
 from syncd.domain.access import Person
 from syncd.operations import segments
 from syncd.operations.access import Session
@@ -37,6 +38,8 @@ def serving(route: Route, desk: Desk) -> Callable[[web.Request], Awaitable[web.S
         if not route.is_safe and (session is not None or route.role is None):
             doors.came_from_us(request, desk)
         doors.allowed(route, caller)
+        if route.paced:
+            desk.pace.keep(caller.id, route.name)
         return await _let_in(request, route, desk, caller, session)
 
     return serve
@@ -46,14 +49,15 @@ async def _let_in(
     request: web.Request, route: Route, desk: Desk, caller: Person, session: Session | None
 ) -> web.StreamResponse:
     query = bodies.query(request, route)
-    given, raw = None, b""
+    given, raw, form = None, b"", None
     if route.body is not None or route.streamed:
         given = bodies.media_type(request, route)
+        form = await bodies.form(request, route.most_streamed) if given == MULTIPART else None
         raw = b"" if given in route.streamed else await bodies.read(request, route)
     elif not route.is_safe and await bodies.read(request, route):
         raise Refusal(400, "this takes no body")
     if session is not None and not route.is_safe:
-        doors.carries(session, _token(request, raw, given))
+        doors.carries(session, _token(request, form.fields if form else bodies.fields(raw) if given == FORM else {}))
     if route.reach is Reach.SEGMENT:
         await segments.within(desk.database, caller, request.match_info["segment"])
     call = Call(
@@ -62,15 +66,38 @@ async def _let_in(
         caller=caller,
         parts=request.match_info,
         query=query,
-        body=bodies.decoded(raw, given, route.body) if given in route.takes and route.body is not None else None,
-        stream=bodies.stream(request, route.most_streamed) if given in route.streamed else None,
+        body=_body(route, given, raw, form),
+        stream=form.file if form else bodies.stream(request, route.most_streamed) if given in route.streamed else None,
         media=given or "",
         session=session,
     )
     if call.stream is None:
         return await _once(call, route, raw)
-    async with desk.streams:
+    async with _place(desk, route):
         return await _once(call, route, raw)
+
+
+def _body(route: Route, given: str | None, raw: bytes, form: bodies.Form | None) -> Any:
+    if route.body is None or given is None:
+        return None
+    if form is not None:
+        return bodies.filled(form.fields, route.body)
+    return bodies.decoded(raw, given, route.body) if given in route.takes else None
+
+
+@asynccontextmanager
+async def _place(desk: Desk, route: Route) -> AsyncIterator[None]:
+    """A place among the streams of a kind; Refusal where none becomes free for a while."""
+    places = desk.streams[route.subject]
+    try:
+        async with asyncio.timeout(bodies.PATIENCE):
+            await places.acquire()
+    except TimeoutError:
+        raise Refusal(503, "others send at the moment: try again", headers={"Retry-After": "30"}) from None
+    try:
+        yield
+    finally:
+        places.release()
 
 
 async def _once(call: Call, route: Route, raw: bytes) -> web.StreamResponse:
@@ -78,16 +105,11 @@ async def _once(call: Call, route: Route, raw: bytes) -> web.StreamResponse:
     key = repeats.key_of(call.request) if route.starts_work else None
     if key is None:
         return await _answered(call, route)
-    if call.stream is not None:  # what a key stands for is the whole body
-        raw = b"".join([part async for part in call.stream])
-        call = replace(call, stream=bodies.again(raw))
     return await repeats.once(call, route, key, raw, _answered)
 
 
-def _token(request: web.Request, raw: bytes, given: str | None) -> str | None:
-    if (header := request.headers.get(doors.CSRF_HEADER)) is not None or given != FORM:
-        return header
-    found = bodies.fields(raw).get(doors.CSRF_FIELD)
+def _token(request: web.Request, fields: Mapping[str, Any]) -> str | None:
+    found = request.headers.get(doors.CSRF_HEADER) or fields.get(doors.CSRF_FIELD)
     return found if isinstance(found, str) else None
 
 

@@ -91,7 +91,8 @@ def resync(
         found = _uploaded(api, segment, file, Given(as_of=_aware(as_of), subject_column=subject_column, reason=because))
     found = _planned(api, found, wait)
     if not dry_run:
-        found = _started(api, found.id, because, confirm)
+        typed = segment if mode == Mode.REPLAY else confirm  # the command names what it sends again
+        found = _started(api, found.id, because, typed)
     _told(found, as_json=as_json)
 
 
@@ -160,7 +161,9 @@ def show(api: Api, number: int, as_json: bool) -> None:
 @click.argument("number", metavar="ID", type=DATABASE_ID)
 @click.option("--reason", required=True, help="Why, for those who read it later.")
 @click.option(
-    "--confirm", metavar="SEGMENT", help="The segment's name, where more would leave than the fuse lets pass."
+    "--confirm",
+    metavar="SEGMENT",
+    help="The segment's name, for a replay and where more would leave than the fuse lets pass.",
 )
 @json_option
 @pass_api
@@ -210,7 +213,8 @@ def _facts(found: ResyncReport) -> Iterator[tuple[str, object]]:
         yield "requests", found.requests
         yield "minutes at the limit", found.minutes
     if found.needs_confirmation and found.state is State.PLANNED:
-        yield "to start it", f"more would leave than the fuse lets pass: --confirm {found.segment}"
+        why = "everybody goes out again" if found.mode is Mode.REPLAY else "more would leave than the fuse lets pass"
+        yield "to start it", f"{why}: --confirm {found.segment}"
     if found.started_at is not None:
         progress = found.progress
         yield "done", f"{progress.ratio:.0%}"

@@ -9,7 +9,7 @@ from typing import Final
 import click
 import msgspec
 
-from syncd.admin.api.people import Because, People, Person, PersonPatch, Token, Tokens
+from syncd.admin.api.people import Confirmed, People, Person, PersonPatch, Token, Tokens
 from syncd.cli.api import Api
 from syncd.cli.kinds import ACCOUNT, DATABASE_ID
 from syncd.cli.shell import pass_api
@@ -90,7 +90,7 @@ def list_(api: Api, as_json: bool) -> None:
 @pass_api
 def remove(api: Api, name: str) -> None:
     """Let somebody in no more. They are signed out at once."""
-    api.ask("DELETE /people/{name}", NoneType, Because(), name=name)
+    api.ask("DELETE /people/{name}", NoneType, Confirmed(confirm=name), name=name)
     click.echo(f"{name} may not sign in any more")
 
 
@@ -155,5 +155,7 @@ def list_tokens(api: Api, as_json: bool) -> None:
 @pass_api
 def revoke(api: Api, number: int) -> None:
     """Refuse a token from now on."""
-    gone = api.ask("DELETE /tokens/{number}", TokenReport, Because(), number=number)
+    known = {one.id: one.name for one in api.ask("GET /tokens", Tokens).items}
+    wanted = Confirmed(confirm=known.get(number, ""))
+    gone = api.ask("DELETE /tokens/{number}", TokenReport, wanted, number=number)
     click.echo(f"token {gone.prefix}… of {gone.name} is refused from now on")

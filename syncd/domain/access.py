@@ -41,11 +41,15 @@ class Door(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class By:
-    """Who acts and why, for the audit."""
+    """Who acts and why, for the audit. `id` names whoever came by the console or with a token; `key` is the idempotency key
+    that their request came with, which is marked in the transaction that does what it asks for.
+    """
 
     name: str
     door: Door
     reason: str = ""
+    id: str = ""
+    key: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.reason) > LONGEST_REASON:
@@ -60,13 +64,16 @@ DAEMON: Final = By(name="syncd", door=Door.DAEMON)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Whoever is at the door. `id` names them for ever (`person:3`, `token:7`), `accounts` is None where all are theirs."""
+    """Whoever is at the door. `id` names them for ever (`person:3`, `token:7`), `accounts` is None where all are theirs;
+    `key` is the idempotency key of what they ask now.
+    """
 
     id: str
     name: str
     role: Role
     door: Door
     accounts: frozenset[str] | None = None
+    key: str | None = None
 
     def may(self, needed: Role) -> bool:
         return self.role.covers(needed)
@@ -77,4 +84,4 @@ class Person:
 
     def by(self, reason: str = "") -> By:
         """What the audit remembers of them. Raises Rejected for a reason that names a person."""
-        return By(name=self.name, door=self.door, reason=reason.strip())
+        return By(name=self.name, door=self.door, reason=reason.strip(), id=self.id, key=self.key)

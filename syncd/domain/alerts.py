@@ -14,6 +14,8 @@ from syncd.domain.version import DAY
 
 TOKEN_DAYS: Final = (30, 7, 1)
 VERSION_DAYS: Final = (60, 14)
+ERASURE_DAYS: Final = (1, 7, 21)
+"""Whoever asks to be forgotten is owed an answer within a month."""
 _FAILED: Final = frozenset({Status.FAILED, Status.ERROR})
 _SERVES: Final = frozenset({Status.READY, Status.UPDATING})
 _PURGED: Final = frozenset({SegmentParking.EXPIRED, SegmentParking.PURGED})
@@ -29,6 +31,7 @@ class Kind(StrEnum):
     SEGMENT_READY = "segment_ready"
     DEAD_LETTERS = "dead_letters"
     FUSE_BLOWN = "fuse_blown"
+    ERASURE_WAITING = "erasure_waiting"
     TOKEN_ENDING = "token_ending"  # noqa: S105 - the name of an alert
     VERSION_ENDING = "version_ending"
 
@@ -39,7 +42,7 @@ GOOD_NEWS: Final = frozenset({Kind.SEGMENT_READY})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """`about` is the key of a member or segment, or a version; `level` grows as it gets worse."""
+    """`about` is the key of a member or segment, a version, or an erasure's number and a segment; `level` grows as it gets worse."""
 
     kind: Kind
     about: str
@@ -80,6 +83,17 @@ def of_fuse(key: str, removes: int, held: int) -> Condition:
         f"`syncd resync {key} --mode reconcile` starts one that a person confirms"
     )
     return Condition(kind=Kind.FUSE_BLOWN, about=key, words=words)
+
+
+def of_erasure(number: int, segment: str, waits_for: str, days: float) -> Condition | None:
+    """`days` since it was asked for; an erasure that is on its way within a day wants nobody."""
+    level = sum(days >= limit for limit in ERASURE_DAYS)
+    if not level:
+        return None
+    reason = waits_for or "LinkedIn or the daemon has not got to it"
+    waited = "for a day" if days < 2 else f"for {days:.0f} days"
+    words = f"erasure {number} of segment {segment} has waited {waited}: {reason}: `syncd erasures show {number}`"
+    return Condition(kind=Kind.ERASURE_WAITING, about=f"{number}/{segment}", words=words, level=level)
 
 
 def of_token(member: str, which: str, ends: float | None, now: float) -> Condition | None:

@@ -8,7 +8,7 @@ erased because of a tablet in the kitchen.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256, sha512
 from typing import Any, Final
 
@@ -42,11 +42,14 @@ def ids_of(given: str) -> tuple[Key, ...] | Invalid:
     return prepared.ids
 
 
-def is_theirs(record: Iterable[bytes], ids: Collection[bytes]) -> bool:
+def telling(record: Sequence[bytes]) -> Sequence[bytes]:
+    """The ids that say whose a record is: those of its address, or its device where it has none."""
+    return [key for key in record if key[0] in _ADDRESS] or record
+
+
+def is_theirs(record: Sequence[bytes], ids: Collection[bytes]) -> bool:
     """Whether a record with these ids is of the person with those."""
-    keys = list(record)
-    addresses = [key for key in keys if key[0] in _ADDRESS]
-    return any(key in ids for key in addresses or keys)
+    return any(key in ids for key in telling(record))
 
 
 def is_address(key: bytes) -> bool:
@@ -84,12 +87,17 @@ def names(text: str, ids: Collection[bytes]) -> bool:
 
 
 def payload_names(payload: str, ids: Collection[bytes]) -> bool:
-    """Whether any text in a payload, wherever it stands, names the person: also in a field it does not belong in."""
+    """Whether any text in a payload, wherever it stands, names the person: also in a field it does not belong in. Their
+    device beside the address of somebody else does not.
+    """
     try:
-        given = _decode(payload)
+        texts = list(_texts(_decode(payload)))
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return any(names(text, ids) for text in re.findall(r'"([^"]*)"', payload))
-    return any(names(text, ids) for text in _texts(given))
+        texts = re.findall(r'"([^"]*)"', payload)
+    if not any(names(text, ids) for text in texts):
+        return False
+    addresses = [found for text in texts if not isinstance(found := ids_of(text), Invalid)]
+    return not addresses or any(names(text, {one for one in ids if is_address(one)}) for text in texts)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -111,6 +111,19 @@ def _merged(pairs: Iterable[tuple[str, Collection[str]]]) -> dict[str, tuple[str
     return merged
 
 
+def audiences(clauses: Iterable[Clause]) -> set[str]:
+    """The URNs that name an audience of some ad account, in whatever facet they stand; all others are the same for
+    everybody.
+    """
+    return {
+        urn
+        for clause in clauses
+        for name, urns in clause.items()
+        for urn in urns
+        if name in _MATCHED or "segment" in urn.lower()
+    }
+
+
 def misuses(criteria: Criteria) -> Iterator[str]:
     """What no targeting criteria may be."""
     if not criteria.include or not all(criteria.include):

@@ -19,6 +19,7 @@ from syncd.domain.access import By, Door, Person, Role
 from syncd.errors import Denied
 from syncd.operations import audit
 from syncd.operations.audit import Deed
+from syncd.operations.pace import Wait
 from syncd.operations.passwords import Guesses, Passwords
 from syncd.store import people, sessions
 from syncd.store.engine import Database
@@ -26,14 +27,6 @@ from syncd.store.engine import Database
 TOKEN: Final = "syncd"  # noqa: S105 - what every token begins with
 PREFIX: Final = 8
 _LONGEST: Final = 128
-
-
-class Wait(Denied):
-    """Too many wrong guesses."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__("too many tries: wait a while, then try again")
-        self.seconds = seconds
 
 
 class WrongPassword(Denied):
@@ -131,7 +124,11 @@ class Reception:
         self.guesses.note(name, attempt.address)
         async with database.read() as connection:
             row = await people.password_of(connection, name)
-        right = await self.passwords.verified(row.password if row is not None else None, attempt.password)
+        try:
+            right = await self.passwords.verified(row.password if row is not None else None, attempt.password)
+        except Wait:
+            self.guesses.take_back(name, attempt.address)  # nobody has looked at it
+            raise
         if not right or row is None:
             raise WrongPassword
         self.guesses.forgive(name, attempt.address)

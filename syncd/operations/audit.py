@@ -17,6 +17,7 @@ from syncd.domain.access import By, Person
 from syncd.operations.moments import moment
 from syncd.operations.paging import Page, Slice, after_id, page
 from syncd.store import audit as rows
+from syncd.store import sessions
 from syncd.store.audit import Wanted
 from syncd.store.engine import Database
 
@@ -51,7 +52,10 @@ class AuditRow:
 
 
 async def record(connection: AsyncConnection, by: By, deed: Deed) -> None:
-    """Writes one row, in the transaction that the connection is in."""
+    """Writes one row, in the transaction that the connection is in. With it stands that a repeat of the request is not done
+    again, whatever becomes of the answer.
+    """
+    await mark(connection, by)
     await rows.add(
         connection,
         actor=by.name,
@@ -63,6 +67,12 @@ async def record(connection: AsyncConnection, by: By, deed: Deed) -> None:
         before=_encode(deed.before or {}).decode(),
         after=_encode(deed.after or {}).decode(),
     )
+
+
+async def mark(connection: AsyncConnection, by: By) -> None:
+    """The request's work is done as soon as this transaction is committed."""
+    if by.key is not None:
+        await sessions.done(connection, by.id, by.key)
 
 
 async def record_alone(database: Database, by: By, deed: Deed) -> None:

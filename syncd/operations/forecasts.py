@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from syncd.domain.forecast import Objective, Optimization, Plan, misplanned
 from syncd.domain.notices import FORECASTS, Notice
-from syncd.operations import voices
+from syncd.operations import scopes, voices
 from syncd.operations.refusals import told
 from syncd.operations.targets import Facets, refuse, target
 from syncd.operations.voices import Clock
@@ -19,7 +20,7 @@ from syncd.store.engine import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to plan; see `domain.forecast.Plan`."""
+    """What to plan, see `domain.forecast.Plan`; `accounts` are those of a caller who may not name audiences of others."""
 
     segment: str
     objective: Objective
@@ -31,6 +32,7 @@ class Request:
     budget: int | None = None
     audience_network: bool = True
     audience_expansion: bool = True
+    accounts: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ async def ask(database: Database, settings: Settings, request: Request, clock: C
         audience_network=request.audience_network,
         audience_expansion=request.audience_expansion,
     )
+    await scopes.permit(database, request.accounts, plan.criteria)
     refuse([*misplanned(plan, datetime.fromtimestamp(clock.wall(), UTC).date()), *whom.too_few()])
     async with voices.speaking(settings, whom.member, database, clock) as caller:
         forecast = await forecasts.ask(caller, plan)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from syncd.domain.insight import LABELS, Group, Grouping, Order, Question, misasked
 from syncd.domain.notices import TARGETING, Notice
 from syncd.errors import Rejected
-from syncd.operations import voices
+from syncd.operations import scopes, voices
 from syncd.operations.refusals import told
 from syncd.operations.targets import Facets, refuse, target
 from syncd.operations.voices import Clock
@@ -20,7 +20,9 @@ from syncd.store.engine import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to ask. `fresh` passes over what was answered in the last day."""
+    """What to ask. `fresh` passes over what was answered in the last day; `accounts` are those of a caller who may not name
+    audiences of others.
+    """
 
     segment: str
     groupings: tuple[Grouping, ...]
@@ -29,6 +31,7 @@ class Request:
     order: Order = Order.SHARE
     most: int = 5
     fresh: bool = False
+    accounts: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ async def ask(database: Database, settings: Settings, request: Request, clock: C
     """One breakdown a grouping, each from LinkedIn or from the last day."""
     whom = await target(database, settings, request.segment)
     criteria = whom.criteria(request.include, request.exclude)
+    await scopes.permit(database, request.accounts, criteria)
     questions = [
         Question(account=whom.account, criteria=criteria, grouping=one, order=request.order, most=request.most)
         for one in request.groupings

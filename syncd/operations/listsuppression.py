@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from syncd.domain.change import Kind, Reason
+from syncd.domain.erasing import telling
 from syncd.domain.identity import Tag
 from syncd.domain.listrow import FEWEST_ROWS
 from syncd.errors import Rejected
@@ -55,10 +57,10 @@ async def without_suppressed(database: Database, settings: Settings, taken: List
     )
 
 
-def _ids(row: dict[str, str]) -> list[bytes]:
+def _ids(row: dict[str, str]) -> Sequence[bytes]:
     ids = []
     if row.get("email"):
         ids.append(bytes((Tag.SHA256_EMAIL,)) + bytes.fromhex(row["email"]))
     if row.get("googleaid"):
         ids.append(bytes((Tag.GOOGLE_AID,)) + row["googleaid"].encode())
-    return ids
+    return telling(ids)

@@ -7,6 +7,7 @@ issuer's own host, which the operator chose. Redirects are not followed, answers
 
 from __future__ import annotations
 
+import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -34,7 +35,8 @@ PATIENCE: Final = 600
 _CAP: Final = 1_048_576
 _LEEWAY: Final = 60
 _ALGORITHMS: Final = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-
+_ACCOUNT: Final = "urn:li:sponsoredAccount:"
+_IS_ACCOUNT: Final = re.compile(_ACCOUNT + "[0-9]{1,18}")
 
 T = TypeVar("T")
 
@@ -71,17 +73,50 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """Whom the provider says it is: `subject` for ever, `name` for people, `role` by its claim."""
+    """Whom the provider says it is: `subject` for ever, `name` for people; `role` and `accounts` by its claims, None for no
+    role, and for all ad accounts.
+    """
 
     subject: str
     name: str
-    role: Role
+    role: Role | None
+    accounts: frozenset[str] | None
+
+    @property
+    def is_admin_of_all(self) -> bool:
+        return self.role is Role.ADMIN and self.accounts is None
+
+    def why_not(self) -> Denied | None:
+        """Why they may do nothing here; None if they may something."""
+        if self.role is None:
+            return Denied("the identity provider knows you, but gives you no role here")
+        if self.accounts is not None and not self.accounts:
+            return Denied("the identity provider knows you, but gives you no ad account here")
+        return None
+
+
+class Discovery:
+    """What the provider says of itself, kept for an hour."""
+
+    LIFE: Final = 3_600.0
+
+    def __init__(self) -> None:
+        self._found: _Discovered | None = None
+        self._until = 0.0
+
+    def at(self, now: float) -> _Discovered | None:
+        """None where it has to be asked."""
+        return self._found if now < self._until else None
+
+    def keep(self, found: _Discovered, now: float) -> _Discovered:
+        self._found, self._until = found, now + self.LIFE
+        return found
 
 
 class Provider:
     """The identity provider of the configuration."""
 
-    def __init__(self, settings: Settings, clock: Clock = Clock()) -> None:
+    def __init__(self, settings: Settings, discovery: Discovery, clock: Clock = Clock()) -> None:
         oidc, public_url = settings.oidc, settings.http.public_url
         if oidc.issuer is None or oidc.client_id is None or oidc.client_secret is None or public_url is None:
             raise Rejected("no identity provider is configured: sign in with name and password")
@@ -92,6 +127,7 @@ class Provider:
         self._client: Final = oidc.client_id
         self._secret: Final = oidc.client_secret.get_secret_value()
         self._redirect: Final = public_url.rstrip("/") + BACK
+        self._discovery: Final = discovery
         self._clock: Final = clock
 
     async def begin(self) -> Begun:
@@ -123,13 +159,13 @@ class Provider:
             raise Denied("this sign-in is too old, or was begun elsewhere: begin again") from None
         if not secrets.compare_digest(arrived.get("state", "").encode(), memory.state.encode()):
             raise Denied("this does not answer the sign-in that was begun here: begin again")
-        if arrived.get("iss", self._issuer) != self._issuer or not arrived.get("code"):
-            raise Denied("the identity provider let nobody in")
         async with self._session() as session:
             found = await self._discovered(session)
+            if arrived.get("iss", found.issuer) != found.issuer or not arrived.get("code"):
+                raise Denied("the identity provider let nobody in")
             told = await self._redeem(session, found, arrived["code"], memory.verifier)
             keys = await self._got(session, found.jwks_uri)
-        return self._known(self._claims(told.id_token, keys, memory.nonce))
+        return self._known(self._claims(told.id_token, keys, found.issuer, memory.nonce))
 
     async def _redeem(self, session: aiohttp.ClientSession, found: _Discovered, code: str, verifier: str) -> _Tokens:
         form = {
@@ -142,8 +178,10 @@ class Provider:
         }
         return _decoded(await self._asked(session, "POST", found.token_endpoint, form), _Tokens)
 
-    def _claims(self, token: str, keys: bytes, nonce: str) -> dict[str, Any]:
-        """The token's claims, if the provider signed them, for us, now, for this sign-in."""
+    def _claims(self, token: str, keys: bytes, issuer: str, nonce: str) -> dict[str, Any]:
+        """The token's claims, if the provider signed them, for us, now, for this sign-in. It names itself in them to the
+        letter as in its document, be it with a slash at the end.
+        """
         from joserfc import jwt  # noqa: PLC0415 - an extra
         from joserfc.errors import JoseError  # noqa: PLC0415 - likewise
         from joserfc.jwk import KeySet  # noqa: PLC0415 - likewise
@@ -154,7 +192,7 @@ class Provider:
             registry = jwt.JWTClaimsRegistry(
                 now=int(self._clock.wall()),
                 leeway=_LEEWAY,
-                iss={"essential": True, "value": self._issuer},
+                iss={"essential": True, "value": issuer},
                 aud={"essential": True, "value": self._client},
                 sub={"essential": True},
                 exp={"essential": True},
@@ -169,28 +207,29 @@ class Provider:
         return claims
 
     def _known(self, claims: Mapping[str, Any]) -> Known:
-        listed = claims.get(self._oidc.role_claim)
-        given = listed if isinstance(listed, list) else [listed]
-        has = {one for one in given if isinstance(one, str)}
+        has = _words(claims.get(self._oidc.role_claim))
         wanted = (
             (self._oidc.admin, Role.ADMIN),
             (self._oidc.operator, Role.OPERATOR),
             (self._oidc.viewer, Role.VIEWER),
         )
         role = next((role for name, role in wanted if name is not None and name in has), None)
-        if role is None:
-            raise Denied("the identity provider knows you, but gives you no role here")
+        named = {_ACCOUNT + one.removeprefix(_ACCOUNT) for one in _words(claims.get(self._oidc.accounts_claim))}
+        accounts = None if self._oidc.all_accounts in has else frozenset(filter(_IS_ACCOUNT.fullmatch, named))
         name = claims.get("preferred_username") or claims.get("name") or ""
-        return Known(subject=f"{self._issuer} {claims['sub']}", name=str(name), role=role)
+        return Known(subject=f"{self._issuer} {claims['sub']}", name=str(name), role=role, accounts=accounts)
 
     async def _discovered(self, session: aiohttp.ClientSession) -> _Discovered:
+        now = self._clock.wall()
+        if (kept := self._discovery.at(now)) is not None:
+            return kept
         body = await self._got(session, f"{self._issuer}/.well-known/openid-configuration")
         found = _decoded(body, _Discovered)
         if found.issuer.rstrip("/") != self._issuer:
             raise BadConfiguration("the identity provider calls itself otherwise: correct oidc.issuer")
         for url in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri):
             self._permit(url)
-        return found
+        return self._discovery.keep(found, now)
 
     def _permit(self, url: str) -> None:
         """Https anywhere, or whatever the issuer itself is where that is a loopback address."""
@@ -236,6 +275,11 @@ class Provider:
     def _sealer(self) -> Fernet:
         """A key of the client's secret, which every replica has."""
         return Fernet(urlsafe_b64encode(sha256(b"syncd oidc\0" + self._secret.encode()).digest()))
+
+
+def _words(claim: object) -> set[str]:
+    """A claim's texts, be it one or a list."""
+    return {one for one in (claim if isinstance(claim, list) else [claim]) if isinstance(one, str)}
 
 
 def _challenge(verifier: str) -> str:

@@ -1,6 +1,7 @@
 """People and tokens: who is let in, with which role, to which ad accounts.
 
-Whoever loses a role or an account is signed out at once. There is always one admin of everything left.
+Whoever loses a role or an account is signed out at once, and no token that they made may do more than they may. There is
+always one admin of everything left.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,7 +20,6 @@ from syncd.operations import access, audit
 from syncd.operations.access import accounts_of, stored_accounts
 from syncd.operations.audit import Deed
 from syncd.operations.moments import moment
-from syncd.operations.oidc import Known
 from syncd.operations.passwords import Passwords
 from syncd.settings import Settings
 from syncd.store import people as rows
@@ -30,7 +29,7 @@ from syncd.store.engine import Database
 FIRST: Final = "admin"
 """The name of the admin that the environment's secret makes."""
 LONGEST_DAYS: Final = 366
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 _TOKEN_NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 _ACCOUNT: Final = re.compile(r"urn:li:sponsoredAccount:[0-9]{1,18}")
 _SECONDS_A_DAY: Final = 86_400.0
@@ -38,7 +37,9 @@ _SECONDS_A_DAY: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonReport:
-    """`accounts` is None where all are theirs; `signs_in_elsewhere` says that an identity provider knows them."""
+    """`accounts` is None where all are theirs; `signs_in_elsewhere` says that an identity provider knows them, and then they
+    are listed, and kept out, after they were removed.
+    """
 
     name: str
     role: Role
@@ -46,6 +47,7 @@ class PersonReport:
     signs_in_elsewhere: bool
     made_by: str
     created_at: datetime | None
+    removed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def checked_accounts(accounts: list[str] | None) -> frozenset[str] | None:
 
 async def listed(database: Database) -> list[PersonReport]:
     async with database.read() as connection:
-        return [_report(row) for row in await rows.every_person(connection)]
+        return [report(row) for row in await rows.every_person(connection)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +102,14 @@ class NewPerson:
 
 async def add(database: Database, passwords: Passwords, wanted: NewPerson, by: By) -> PersonReport:
     name = wanted.name.strip().lower()
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise Rejected("a name has 1 to 64 of a-z, 0-9 and . _ @ -, and begins with a letter or a digit")
     hashed = await passwords.hashed(wanted.password)
 
     async def work(connection: AsyncConnection) -> PersonReport:
-        if await rows.person(connection, name) is not None:
-            raise Clashing(f"there is a person {name} already")
+        if (found := await rows.person(connection, name)) is not None:
+            how = "" if found.removed_at is None else ", who was removed: give them a role, and they are let in again"
+            raise Clashing(f"there is a person {name} already{how}")
         await rows.add_person(
             connection,
             name=name,
@@ -115,29 +118,34 @@ async def add(database: Database, passwords: Passwords, wanted: NewPerson, by: B
             password=hashed,
             made_by=by.name,
         )
-        made = _report(await rows.person(connection, name))
-        await audit.record(connection, by, Deed(action="person.add", target=name, after=_shown(made)))
+        made = report(await rows.person(connection, name))
+        await audit.record(connection, by, Deed(action="person.add", target=name, after=shown(made)))
         return made
 
     return await database.transact(work)
 
 
 async def remove(database: Database, name: str, by: By) -> None:
-    """They are signed out at once. Tokens they made stay: those are revoked by name."""
+    """They are signed out at once, and the tokens that they made are revoked. Whom an identity provider knows is kept out
+    until `change` gives them a role.
+    """
 
     async def work(connection: AsyncConnection) -> None:
         row = await _found(connection, name)
+        if row.removed_at is not None:
+            raise Absent(f"{row.name} was removed already")
         await rows.remove_person(connection, row.id)
-        await sessions.end_all(connection, row.id)
+        after = await shut_out(connection, row.id)
         await _somebody_is_left(connection, row)
-        await audit.record(connection, by, Deed(action="person.remove", target=row.name, before=_shown(_report(row))))
+        deed = Deed(action="person.remove", target=row.name, before=shown(report(row)), after=after)
+        await audit.record(connection, by, deed)
 
     await database.transact(work)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is to change; None leaves it. `all_accounts` lifts the limit to some."""
+    """What is to change; None leaves it. `all_accounts` lifts the limit to some. A role lets in again who was removed."""
 
     role: Role | None = None
     accounts: frozenset[str] | None = None
@@ -149,7 +157,7 @@ async def change(database: Database, passwords: Passwords, name: str, wanted: Ch
     """They are signed out, and sign in again with what they may do now."""
     values: dict[str, object] = {}
     if wanted.role is not None:
-        values["role"] = wanted.role.value
+        values |= {"role": wanted.role.value, "removed_at": None}
     if wanted.accounts is not None or wanted.all_accounts:
         values["accounts"] = stored_accounts(None if wanted.all_accounts else wanted.accounts)
     if wanted.password is not None:
@@ -159,12 +167,16 @@ async def change(database: Database, passwords: Passwords, name: str, wanted: Ch
 
     async def work(connection: AsyncConnection) -> PersonReport:
         row = await _found(connection, name)
+        if row.removed_at is not None and wanted.role is None:
+            raise Clashing(f"{row.name} was removed: give them a role, and they are let in again")
+        if row.subject is not None and wanted.password is not None:
+            raise Clashing(f"{row.name} signs in at the identity provider, which keeps the password")
         await rows.change_person(connection, row.id, **values)
-        await sessions.end_all(connection, row.id)
+        made = report(await rows.person(connection, row.name))
+        after = shown(made) | ({"password": "new"} if wanted.password is not None else {})
+        after |= await shut_out(connection, row.id, made)
         await _somebody_is_left(connection, row)
-        made = _report(await rows.person(connection, row.name))
-        after = _shown(made) | ({"password": "new"} if wanted.password is not None else {})
-        deed = Deed(action="person.change", target=row.name, before=_shown(_report(row)), after=after)
+        deed = Deed(action="person.change", target=row.name, before=shown(report(row)), after=after)
         await audit.record(connection, by, deed)
         return made
 
@@ -184,13 +196,30 @@ async def _somebody_is_left(connection: AsyncConnection, row: Any) -> None:
         raise Clashing("that is the last admin of all accounts: make another one first")
 
 
+async def shut_out(connection: AsyncConnection, number: int, now: PersonReport | None = None) -> dict[str, object]:
+    """Ends their sessions, and revokes the tokens of theirs that may do more than they may now (None: nothing)."""
+    await sessions.end_all(connection, number)
+    gone = 0
+    for token in await rows.good_tokens_of(connection, number):
+        if now is None or not _reaches(now, token):
+            await rows.revoke(connection, token.id)
+            gone += 1
+    return {"tokens_revoked": gone} if gone else {}
+
+
+def _reaches(person: PersonReport, token: Any) -> bool:
+    accounts = accounts_of(token.accounts)
+    all_theirs = person.accounts is None or (accounts is not None and accounts <= set(person.accounts))
+    return person.role.covers(Role(token.role)) and all_theirs
+
+
 async def first_admin(database: Database, settings: Settings) -> bool:
     """Makes the first admin from the environment's secret, where there is nobody yet; whether it did."""
     secret = settings.http.first_admin_password
     if secret is None:
         return False
     async with database.read() as connection:
-        if await rows.every_person(connection):
+        if any(row.removed_at is None for row in await rows.every_person(connection)):
             return False
     wanted = NewPerson(name=FIRST, role=Role.ADMIN, password=secret.get_secret_value())
     try:
@@ -198,45 +227,6 @@ async def first_admin(database: Database, settings: Settings) -> bool:
     except Clashing:
         return False  # another replica was faster
     return True
-
-
-async def of_provider(database: Database, known: Known) -> int:
-    """The person whom an identity provider vouches for: found by their subject, made at their first sign-in. Their role is
-    what the provider says today; with another one their other sessions end.
-    """
-
-    async def work(connection: AsyncConnection) -> int:
-        row = await rows.person_of_subject(connection, known.subject)
-        if row is None:
-            return await _made(connection, known)
-        if row.role != known.role:
-            await rows.change_person(connection, row.id, role=known.role.value)
-            await sessions.end_all(connection, row.id)
-            before, after = {"role": row.role}, {"role": known.role}
-            await audit.record(
-                connection, DAEMON, Deed(action="person.change", target=row.name, before=before, after=after)
-            )
-        return int(row.id)
-
-    return await database.transact(work)
-
-
-async def _made(connection: AsyncConnection, known: Known) -> int:
-    """Under the name the provider gives, unless somebody has it: nobody takes over an account by its name."""
-    name = known.name.strip().lower()
-    if not _NAME.fullmatch(name) or await rows.person(connection, name) is not None:
-        name = f"oidc-{sha256(known.subject.encode()).hexdigest()[:12]}"
-    number = await rows.add_person(
-        connection,
-        name=name,
-        role=known.role,
-        accounts=None,
-        password=None,
-        made_by="identity provider",
-        subject=known.subject,
-    )
-    await audit.record(connection, DAEMON, Deed(action="person.add", target=name, after={"role": known.role}))
-    return number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +261,7 @@ async def add_token(database: Database, wanted: NewToken, by: By) -> MadeToken:
             role=wanted.role,
             accounts=stored_accounts(wanted.accounts),
             made_by=by.name,
+            person=await _person_behind(connection, by),
             seconds=wanted.days * _SECONDS_A_DAY,
         )
         made = _token(await rows.token(connection, number))
@@ -281,13 +272,24 @@ async def add_token(database: Database, wanted: NewToken, by: By) -> MadeToken:
     return MadeToken(token=token, report=await database.transact(work))
 
 
-async def revoke(database: Database, number: int, by: By) -> TokenReport:
-    """It is refused from the next request on."""
+async def _person_behind(connection: AsyncConnection, by: By) -> int | None:
+    """Who acts, or who made the token that does; None for the command line and its tokens."""
+    kind, _, number = by.id.partition(":")
+    if kind == "person":
+        return int(number)
+    row = await rows.token(connection, int(number)) if kind == "token" else None
+    return row.person_id if row is not None else None
+
+
+async def revoke(database: Database, number: int, by: By, *, confirm: str | None = None) -> TokenReport:
+    """It is refused from the next request on. `confirm` is its name, where that had to be typed."""
 
     async def work(connection: AsyncConnection) -> TokenReport:
         row = await rows.token(connection, number)
         if row is None:
             raise Absent("there is no token of that number")
+        if confirm not in (None, row.name):
+            raise Clashing("confirm is not the token's name: nothing was done")
         await rows.revoke(connection, number)
         if row.revoked_at is None:
             deed = Deed(action="token.revoke", target=row.name, before={"prefix": row.prefix, "role": row.role})
@@ -302,7 +304,7 @@ def _listed_accounts(stored: str | None) -> list[str] | None:
     return None if accounts is None else sorted(accounts)
 
 
-def _report(row: Any) -> PersonReport:
+def report(row: Any) -> PersonReport:
     return PersonReport(
         name=row.name,
         role=Role(row.role),
@@ -310,10 +312,11 @@ def _report(row: Any) -> PersonReport:
         signs_in_elsewhere=row.subject is not None,
         made_by=row.made_by,
         created_at=moment(row.created_at),
+        removed_at=moment(row.removed_at),
     )
 
 
-def _shown(report: PersonReport) -> dict[str, object]:
+def shown(report: PersonReport) -> dict[str, object]:
     return {"role": report.role, "accounts": report.accounts}
 
 

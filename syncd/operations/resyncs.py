@@ -49,8 +49,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResyncReport:
-    """One resync. `numbers` is None until it is planned; `minutes` are those at LinkedIn's limit if nothing else is sent;
-    `needs_confirmation` says that so many would leave that the segment's name must be typed.
+    """One resync. `numbers` is None until it is planned, and says who would leave now until it is started; `minutes` are those
+    at LinkedIn's limit if nothing else is sent; `needs_confirmation` says that it is a replay, or so many would leave, that
+    the segment's name must be typed.
     """
 
     id: int
@@ -109,7 +110,8 @@ async def preview(
 async def start(
     database: Database, settings: Settings, number: int, *, by: By = COMMAND_LINE, confirm: str | None = None
 ) -> ResyncReport:
-    """Lets a plan go, for a reason. `confirm` is the segment's key, typed where more would leave than the fuse lets pass.
+    """Lets a plan go, for a reason. `confirm` is the segment's key, typed for a replay, which sends everybody again, and
+    where more would leave than the fuse lets pass: by what the segment holds now, not when the plan was made.
 
     Raises Rejected, which changes nothing.
     """
@@ -117,17 +119,16 @@ async def start(
         raise Rejected("say why, for those who read it later: a resync needs a reason")
 
     async def work(connection: AsyncConnection) -> None:
-        found = await _found(connection, number)
+        found = await _held(connection, number)
         segment = await ready(connection, found.segment, found.mode, besides=number)
         if found.state is not State.PLANNED:
             raise Clashing(f"resync {number} is {found.state}: only one that is planned can be started")
-        if _needs_confirmation(found, settings) and confirm != found.segment:
-            leaving = f"{found.numbers.removes:,} of {found.numbers.held:,}"
-            raise Clashing(
-                f"resync {number} would remove {leaving} from {found.segment}: confirm it with the segment's name"
-            )
-        await rows.start(connection, number, by=by.name, reason=by.reason.strip())
-        numbers = {name: getattr(found.numbers, name) for name in ("held", "adds", "removes", "changes")}
+        now = await _numbers(connection, found)
+        if _needs_confirmation(found, now, settings) and confirm != found.segment:
+            raise Clashing(f"resync {number} would {_effect(found, now)}: confirm it with the segment's name")
+        if not await rows.start(connection, number, by=by.name, reason=by.reason.strip()):
+            raise Clashing(f"resync {number} was started or cancelled by somebody else at this moment")
+        numbers = {name: getattr(now, name) for name in ("held", "adds", "removes", "changes")}
         await audit.record(connection, by, deed("resync.start", segment, number, mode=found.mode, **numbers))
 
     await database.transact(work)
@@ -138,7 +139,7 @@ async def cancel(database: Database, settings: Settings, number: int, *, by: By 
     """Ends a resync that has not ended. What stands in batches already still goes out: two of them at most."""
 
     async def work(connection: AsyncConnection) -> None:
-        found = await _found(connection, number)
+        found = await _held(connection, number)
         words = f"cancelled by {by.name}{': ' if by.reason else ''}{by.reason}"
         if not await rows.end(connection, number, State.CANCELLED, words):
             raise Clashing(f"resync {number} of {found.segment} has ended: it is {found.state}")
@@ -214,7 +215,15 @@ async def ready(connection: AsyncConnection, key: str, mode: Mode, *, besides: i
 
 
 async def _found(connection: AsyncConnection, number: int) -> Resync:
-    found = await rows.find(connection, number)
+    return _there(await rows.find(connection, number), number)
+
+
+async def _held(connection: AsyncConnection, number: int) -> Resync:
+    """The resync, held against whoever else would start or end it."""
+    return _there(await rows.hold(connection, number), number)
+
+
+def _there(found: Resync | None, number: int) -> Resync:
     if found is None:
         raise Absent(f"there is no resync {number}: `syncd resyncs list` shows those there are")
     return found
@@ -224,8 +233,20 @@ def deed(action: str, segment: Segment, number: int, **after: object) -> Deed:
     return Deed(action=action, target=segment.key, account=segment.account, after={"resync": number, **after})
 
 
-def _needs_confirmation(found: Resync, settings: Settings) -> bool:
-    return found.mode is Mode.RECONCILE and found.numbers.blows(settings.resync.fuse)
+async def _numbers(connection: AsyncConnection, found: Resync) -> Numbers:
+    """What a plan comes to; one that waits to be started is held against those who are in the segment now."""
+    waits = found.state is State.PLANNED and found.mode is Mode.RECONCILE
+    return await rows.leaving(connection, found) if waits else found.numbers
+
+
+def _needs_confirmation(found: Resync, numbers: Numbers, settings: Settings) -> bool:
+    return found.mode is Mode.REPLAY or numbers.blows(settings.resync.fuse)
+
+
+def _effect(found: Resync, numbers: Numbers) -> str:
+    if found.mode is Mode.REPLAY:
+        return f"send all {numbers.adds:,} of {found.segment} again"
+    return f"remove {numbers.removes:,} of {numbers.held:,} from {found.segment}"
 
 
 async def _report(connection: AsyncConnection, settings: Settings, found: Resync) -> ResyncReport:
@@ -239,7 +260,8 @@ async def _report(connection: AsyncConnection, settings: Settings, found: Resync
     accepted, refused, dropped, still_open = await rows.accepted(connection, found.id)
     if found.ended_at is not None:
         accepted, refused, dropped = found.accepted, found.refused, found.dropped
-    requests = requests_for(found.numbers.elements)
+    numbers = await _numbers(connection, found)
+    requests = requests_for(numbers.elements)
     plan = found.numbers.adds + found.numbers.removes + found.numbers.changes
     left = requests_for(max(0, plan - found.looked_at))
     return ResyncReport(
@@ -254,10 +276,10 @@ async def _report(connection: AsyncConnection, settings: Settings, found: Resync
         words=found.words,
         scheduled=found.automatic,
         as_of=moment(found.as_of),
-        numbers=found.numbers if found.planned_at is not None else None,
+        numbers=numbers if found.planned_at is not None else None,
         requests=requests,
         minutes=minutes(requests),
-        needs_confirmation=_needs_confirmation(found, settings),
+        needs_confirmation=_needs_confirmation(found, numbers, settings),
         progress=Progress(
             ratio=found.progress(accepted + refused + dropped),
             sent=found.sent,

@@ -20,11 +20,11 @@ from syncd.domain.advice import Advice, advise
 from syncd.domain.course import Look
 from syncd.domain.segment import UNKNOWN_SEGMENTS, SegmentParking
 from syncd.errors import Absent, Clashing, Rejected
-from syncd.operations import audit
+from syncd.operations import audit, scopes
 from syncd.operations.audit import Deed
 from syncd.operations.lives import NextStatus, life_of, next_of
 from syncd.operations.moments import moment
-from syncd.settings import Segment, Settings
+from syncd.settings import Member, Segment, Settings
 from syncd.store import batches, controls, ledger, looks, outbox, reports
 from syncd.store import segments as rows
 from syncd.store.engine import Database
@@ -211,9 +211,18 @@ async def within(database: Database, person: Person, key: str) -> None:
         raise Absent("there is no such segment")
 
 
-async def create(database: Database, settings: Settings, wanted: rows.Declared, *, by: By = COMMAND_LINE) -> None:
-    """Makes a segment known; the owner of its member creates it at LinkedIn."""
-    check(wanted, settings)
+async def create(
+    database: Database,
+    settings: Settings,
+    wanted: rows.Declared,
+    *,
+    by: By = COMMAND_LINE,
+    accounts: Collection[str] | None = None,
+) -> None:
+    """Makes a segment known; the owner of its member creates it at LinkedIn. Whose sight ends at some ad accounts takes a
+    member that works for one of those, and is told of no other.
+    """
+    check(wanted, settings, await scopes.members(database, settings, accounts))
     if settings.linkedin.source_platform is None:
         raise Rejected("linkedin.source_platform (SYNCD_LINKEDIN__SOURCE_PLATFORM) must be set to create segments")
     applications = {member.key: member.application for member in settings.members}
@@ -230,8 +239,8 @@ async def create(database: Database, settings: Settings, wanted: rows.Declared, 
     await database.transact(work)
 
 
-def check(wanted: rows.Declared, settings: Settings) -> None:
-    """The same rules as for the configuration. Raises Rejected."""
+def check(wanted: rows.Declared, settings: Settings, members: Collection[Member]) -> None:
+    """The same rules as for the configuration, and one of these members. Raises Rejected."""
     try:
         Segment(
             key=wanted.key,
@@ -245,9 +254,9 @@ def check(wanted: rows.Declared, settings: Settings) -> None:
         raise Rejected("; ".join(problems)) from None
     if wanted.key == UNKNOWN_SEGMENTS or any(segment.key == wanted.key for segment in settings.segments):
         raise Rejected(f"segment {wanted.key} is declared in the configuration, which is where it is changed")
-    if all(member.key != wanted.member for member in settings.members):
-        known = ", ".join(sorted(member.key for member in settings.members)) or "none"
-        raise Rejected(f"there is no member {wanted.member} in the configuration: declared are {known}")
+    if all(member.key != wanted.member for member in members):
+        known = ", ".join(sorted(member.key for member in members)) or "none"
+        raise Rejected(f"there is no member {wanted.member} for it: declared are {known}")
 
 
 async def adopt(database: Database, key: str, *, by: By = COMMAND_LINE) -> None:

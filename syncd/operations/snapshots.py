@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
@@ -16,12 +16,15 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.access import COMMAND_LINE, By
+from syncd.domain.batch import unpack_sent
 from syncd.domain.change import Reason
 from syncd.domain.resync import SHELF_LIFE, Mode, Origin, State
 from syncd.errors import Clashing, Rejected, SyncdError
 from syncd.operations import audit, resyncs
 from syncd.operations.importfiles import Format, Record, open_records
+from syncd.operations.persons import key_if_any
 from syncd.operations.resyncs import ResyncReport
+from syncd.pipeline.suppress import Suppression
 from syncd.reconcile.sources import Chunk, Form
 from syncd.settings import Settings
 from syncd.store import plans
@@ -67,12 +70,16 @@ async def preview(
             state=State.UPLOADING,
             as_of=snapshot.as_of,
         )
-        await audit.record(connection, by, resyncs.deed("resync.preview", segment, number, mode=Mode.RECONCILE))
+        deed = resyncs.deed("resync.preview", segment, number, mode=Mode.RECONCILE)
+        await audit.record(
+            connection, replace(by, key=None), deed
+        )  # whoever repeats it sends a file that broke off again
         return number, Form(kind=segment.kind, allow_names_only=settings.users.allow_names_only)
 
     number, form = await database.transact(work)
     try:
-        await _taken_in(database, number, snapshot, form, file)
+        into = _Into(database, number, key, form, Suppression(key_if_any(settings)))
+        await _taken_in(into, snapshot, file, by)
     except SyncdError as problem:
         words = str(problem)
         await database.transact(lambda connection: rows.end(connection, number, State.FAILED, words))
@@ -80,9 +87,29 @@ async def preview(
     return await resyncs.show(database, settings, number)
 
 
-async def _taken_in(database: Database, number: int, snapshot: Snapshot, form: Form, file: IO[bytes]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Into:
+    """Where a file is taken in: the resync of a segment, what its rows become, and who must not be among them."""
+
+    database: Database
+    number: int
+    key: str
+    form: Form
+    suppression: Suppression
+
+    async def sift(self, chunk: Chunk) -> None:
+        """Leaves out whoever is suppressed; they are counted."""
+        people = (((identity, *unpack_sent(sent).ids), subject) for identity, sent, subject in chunk.rows)
+        async with self.database.read() as connection:
+            barred = await self.suppression.named(connection, self.key, people)
+        if barred:
+            chunk.rejected[Reason.SUPPRESSED.value] += len(barred)
+            chunk.rows = [row for place, row in enumerate(chunk.rows) if place not in barred]
+
+
+async def _taken_in(into: _Into, snapshot: Snapshot, file: IO[bytes], by: By) -> None:
     given = Format(
-        kind=form.kind,
+        kind=into.form.kind,
         subject_column=snapshot.subject_column,
         mapping=snapshot.mapping,
         delimiter=snapshot.delimiter,
@@ -91,27 +118,33 @@ async def _taken_in(database: Database, number: int, snapshot: Snapshot, form: F
     rejected: dict[str, int] = {}
     place = 0
     while True:
-        chunk = await asyncio.to_thread(_chunk, opened.records, form)
+        chunk = await asyncio.to_thread(_chunk, opened.records, into.form)
         if chunk is None and place:
             break
         found = chunk if chunk is not None else Chunk()
+        await into.sift(found)
         for reason, count in found.rejected.items():
             rejected[reason] = rejected.get(reason, 0) + count
         body = pack_part(FilePart(snapshot.subject_column is not None, found.rows))
-        await _kept(database, number, place, body)
+        await _kept(into, place, body)
         place += 1
     values = {"state": State.PLANNING, "rejected": msgspec.json.encode(rejected).decode()}
-    if not await database.transact(lambda connection: rows.change(connection, number, **values)):
-        raise _replaced(number)
 
-
-async def _kept(database: Database, number: int, place: int, body: bytes) -> None:
     async def work(connection: AsyncConnection) -> None:
-        if not await rows.change(connection, number, words=""):
-            raise _replaced(number)
-        await plans.upload(connection, number, place, body)
+        if not await rows.change(connection, into.number, **values):
+            raise _replaced(into.number)
+        await audit.mark(connection, by)
 
-    await database.transact(work)
+    await into.database.transact(work)
+
+
+async def _kept(into: _Into, place: int, body: bytes) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        if not await rows.change(connection, into.number, words=""):
+            raise _replaced(into.number)
+        await plans.upload(connection, into.number, place, body)
+
+    await into.database.transact(work)
 
 
 def _replaced(number: int) -> Clashing:

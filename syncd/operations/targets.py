@@ -103,7 +103,7 @@ def member_of(settings: Settings, key: str | None = None) -> Member:
     if not known:
         raise Rejected("no member is declared in the configuration: nobody can ask LinkedIn")
     if key is not None and key not in known:
-        raise Rejected(f"there is no member {key} in the configuration: declared are {', '.join(sorted(known))}")
+        raise Rejected(f"there is no member {key} in the configuration: `syncd members list` shows those there are")
     return known[key] if key is not None else settings.members[0]
 
 

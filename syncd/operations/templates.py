@@ -15,14 +15,14 @@ from syncd.errors import Rejected
 from syncd.linkedin import templates
 from syncd.linkedin.caller import Caller
 from syncd.linkedin.templates import SortField, SortOrder
-from syncd.operations import audit, voices
+from syncd.operations import audit, scopes, voices
 from syncd.operations.audit import Deed
 from syncd.operations.deletions import Deleted, deleted
 from syncd.operations.moments import moment
 from syncd.operations.refusals import told
-from syncd.operations.targets import account_of, member_of, refuse
+from syncd.operations.targets import account_of, refuse
 from syncd.operations.voices import Clock
-from syncd.settings import Settings
+from syncd.settings import Member, Settings
 from syncd.store.engine import Database
 
 
@@ -57,16 +57,19 @@ class Saved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Templates:
-    """The templates one member can see. Every method is one operation."""
+    """The templates one member can see, of some ad accounts where the caller's sight ends at those. Every method is one
+    operation.
+    """
 
     database: Database
     settings: Settings
     clock: Clock = Clock()
     by: By = COMMAND_LINE
+    accounts: frozenset[str] | None = None
 
     async def listed(self, account: str | None, sort: SortField, order: SortOrder) -> TemplateList:
         """Those of an ad account."""
-        urn, member = account_of(self.settings, account)
+        urn, member = await self._account(account)
         async with voices.speaking(self.settings, member, self.database, self.clock) as caller:
             found = await caller.gather(
                 lambda transport, token: templates.of_account(
@@ -88,7 +91,8 @@ class Templates:
     async def create(self, draft: Draft) -> Saved:
         """The new one."""
         refuse(misdrawn(draft))
-        _, member = account_of(self.settings, draft.account)
+        _, member = await self._account(draft.account)
+        await scopes.permit(self.database, self.accounts, draft.criteria)
         async with voices.speaking(self.settings, member, self.database, self.clock) as caller:
             made = await caller.ask(lambda transport, token: templates.create(transport, token=token, draft=draft))
         if not isinstance(made, str):
@@ -98,6 +102,8 @@ class Templates:
 
     async def update(self, template: str, change: Change) -> Saved:
         refuse(misdrawn(change))
+        if change.criteria is not None:
+            await scopes.permit(self.database, self.accounts, change.criteria)
         async with self._voice(template) as caller:
             failure = await caller.ask(
                 lambda transport, token: templates.update(transport, token=token, template=template, change=change)
@@ -130,12 +136,20 @@ class Templates:
         """What LinkedIn has done is written down afterwards: it is no transaction of ours."""
         await audit.record_alone(self.database, self.by, Deed(action=action, target=template, account=account))
 
+    async def _account(self, account: str | None) -> tuple[str, Member]:
+        """An ad account, and who asks about it."""
+        urn, member = account_of(self.settings, account)
+        if self.accounts is not None:
+            member = await scopes.voice(self.database, self.settings, self.accounts & {urn})
+        return urn, member
+
     @asynccontextmanager
     async def _voice(self, *ids: str) -> AsyncIterator[Caller]:
         for one in ids:
             if not (one.isascii() and one.isdigit() and len(one) <= 18):
                 raise Rejected(f"{one!r} is no template: ids are numbers, `syncd templates list` shows them")
-        async with voices.speaking(self.settings, member_of(self.settings), self.database, self.clock) as caller:
+        member = await scopes.voice(self.database, self.settings, self.accounts)
+        async with voices.speaking(self.settings, member, self.database, self.clock) as caller:
             yield caller
 
 

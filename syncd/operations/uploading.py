@@ -116,7 +116,7 @@ def _wanted(settings: Settings, order: Order, known: Binding | None, taken: List
             account=account,
             member=member.key,
         )
-        segments.check(wanted, settings)
+        segments.check(wanted, settings, settings.members)
         return wanted
     segment = known.segment
     if segment.kind is not taken.kind:

@@ -22,7 +22,7 @@ from syncd.domain.resync import Mode
 from syncd.domain.settlement import Journey
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
-from syncd.store import batches, ledger, resyncs, segments
+from syncd.store import batches, ledger, plans, resyncs, segments
 from syncd.store.leases import fence
 from syncd.store.resyncs import Resync
 
@@ -63,7 +63,7 @@ async def _replay(connection: AsyncConnection, lane: Lane, going: Resync, tools:
     goes once more when that has settled.
     """
     segment = lane.segment.id
-    held = await resyncs.next_held(connection, segment, going.position or b"", MOST_ELEMENTS)
+    held = await plans.next_held(connection, segment, going.position or b"", MOST_ELEMENTS)
     if not held:
         await resyncs.change(connection, going.id, exhausted=True)
         return _Page(more=False)
@@ -85,21 +85,24 @@ def _again(entry: Entry) -> Element:
 
 
 async def _hold(connection: AsyncConnection, lane: Lane, going: Resync, tools: Tools) -> bool:
-    """Who holds which identity, as the source says: subjects of the CRM that no newer change has moved, but none who would
-    hold somebody suppressed. Whether there were any left.
+    """Who holds which identity, as the source says: subjects of the CRM that no newer change has moved, but none who are
+    suppressed or would hold somebody who is. Whether there were any left.
     """
     segment, boundary = lane.segment.id, _boundary(going)
-    named = await resyncs.next_lines(connection, going.id, going.subject_position or "", MOST_ELEMENTS)
+    named = await plans.next_lines(connection, going.id, going.subject_position or "", MOST_ELEMENTS)
     if not named:
         await resyncs.change(connection, going.id, subjects_done=True)
         return False
     known = await ledger.lines(connection, segment, named)
-    held = [_holding(identity) for identity in named.values() if identity is not None]
-    barred = await tools.suppression.barred(connection, held)
+    holding = [(subject, identity) for subject, identity in named.items() if identity is not None]
+    places = await tools.suppression.named(
+        connection, lane.segment.key, (((identity,), subject) for subject, identity in holding)
+    )
+    barred = {holding[place][0] for place in places}
     moved = {
         subject: Holder(identity, boundary)
         for subject, identity in named.items()
-        if identity not in barred and (subject not in known or known[subject].rank <= boundary)
+        if subject not in barred and (subject not in known or known[subject].rank <= boundary)
     }
     if moved:
         await ledger.hold(connection, segment, moved)
@@ -108,14 +111,10 @@ async def _hold(connection: AsyncConnection, lane: Lane, going: Resync, tools: T
     return True
 
 
-def _holding(identity: bytes) -> Element:
-    return Element(add=True, ids=(identity,), fields=b"", rank=Rank(0), row=0)
-
-
 async def _reconcile(connection: AsyncConnection, lane: Lane, going: Resync, tools: Tools) -> _Page:
     """The next of the plan, as it stands against open batches and the ledger now."""
     boundary = _boundary(going)
-    plan = await resyncs.next_items(connection, going.id, going.position or b"", MOST_ELEMENTS)
+    plan = await plans.next_items(connection, going.id, going.position or b"", MOST_ELEMENTS)
     if not plan:
         await resyncs.change(connection, going.id, exhausted=True)
         return _Page(more=False)

@@ -1,24 +1,28 @@
 """Suppression on the road: nobody who was erased or has opted out is added again.
 
-While the list is empty this costs nothing: that it is so stands in a row that intake reads anyway. Otherwise each id is
-digested and held against a sieve in memory, and only what passes is looked up, in one statement.
+While the list is empty this costs nothing: that it is so stands in a row that intake reads anyway. Otherwise the ids that
+tell whose a record is are digested and held against a sieve in memory, and only what passes is looked up, in one statement.
+A device beside an address tells nothing: whoever shares it with somebody suppressed is somebody else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.batch import Element
 from syncd.domain.change import Action, Reason
 from syncd.domain.collapse import Death, Known, Ready
+from syncd.domain.erasing import telling
 from syncd.domain.suppression import Sieve, SuppressionKey, subject
 from syncd.store import suppressions
 from syncd.store.suppressions import State
 
+Named: TypeAlias = tuple[Sequence[bytes], str | None]
+"""The ids of a person, and what the CRM calls them in the segment."""
 DETAIL: Final = "whom it names was erased or has opted out: nobody adds them again"
 
 
@@ -57,11 +61,10 @@ class Suppression:
         """Raises BadConfiguration if the list was made with another key."""
         if not state.entries:
             return Sifted(ready)
-        suspects = await self._suspects(connection, segment, ready, state)
-        found = await suppressions.known(connection, suspects)
-        barred = {row for digest in found for row in suspects[digest]}
-        if not barred:
+        places = await self._named(connection, segment, [(one.ids, one.subject) for one in ready], state)
+        if not places:
             return Sifted(ready)
+        barred = {ready[place].row for place in places}
         added = {one.row for one in ready if one.row in barred and one.action is Action.ADD}
         return Sifted(
             [one for one in ready if one.row not in added],
@@ -71,33 +74,35 @@ class Suppression:
 
     async def barred(self, connection: AsyncConnection, elements: Sequence[Element]) -> set[bytes]:
         """The identities of those elements that add somebody who is suppressed. Raises BadConfiguration."""
+        adding = [element for element in elements if element.add]
+        return {adding[place].ids[0] for place in await self.named(connection, "", ((e.ids, None) for e in adding))}
+
+    async def named(self, connection: AsyncConnection, segment: str, people: Iterable[Named]) -> set[int]:
+        """The places of those people who are suppressed; nobody is looked at while the list is empty. Raises
+        BadConfiguration.
+        """
         state = await suppressions.state(connection)
-        key = self._key(state)
-        if key is None:
-            return set()
-        owners: dict[bytes, bytes] = {key.digest(one): e.ids[0] for e in elements if e.add for one in e.ids}
-        return {owners[digest] for digest in await suppressions.known(connection, owners)}
-
-    def _key(self, state: State) -> SuppressionKey | None:
         suppressions.agrees(state, self.key.id if self.key else None)
-        return self.key if state.entries else None
+        return await self._named(connection, segment, list(people), state) if state.entries else set()
 
-    async def _suspects(
-        self, connection: AsyncConnection, segment: str, ready: Collection[Ready], state: State
-    ) -> dict[bytes, list[int]]:
-        """Digests that may stand on the list, with the rows that have them."""
-        suspects: dict[bytes, list[int]] = {}
-        key = self._key(state)
-        if key is None:
-            return suspects
+    async def _named(
+        self, connection: AsyncConnection, segment: str, people: Sequence[Named], state: State
+    ) -> set[int]:
+        suppressions.agrees(state, self.key.id if self.key else None)
+        if self.key is None:
+            return set()
         if self._last < state.last:
             await self._catch_up(connection, state)
-        named = [(identity, one.row) for one in ready for identity in one.ids]
-        named += [(subject(segment, one.subject), one.row) for one in ready if one.subject is not None]
-        digests = key.digests([what for what, _ in named])
+        told = [
+            (one, place) for place, (ids, _) in enumerate(people) for one in (ids if len(ids) == 1 else telling(ids))
+        ]
+        told += [(subject(segment, name), place) for place, (_, name) in enumerate(people) if name is not None]
+        digests = self.key.digests([what for what, _ in told])
+        suspects: dict[bytes, list[int]] = {}
         for position in self._sieve.passing(digests):
-            suspects.setdefault(digests[position], []).append(named[position][1])
-        return suspects
+            suspects.setdefault(digests[position], []).append(told[position][1])
+        found = await suppressions.known(connection, suspects)
+        return {place for digest in found for place in suspects[digest]}
 
     async def _catch_up(self, connection: AsyncConnection, state: State) -> None:
         """Reads what was added since; all of it again where the sieve has become too narrow."""

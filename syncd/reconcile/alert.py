@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syncd.domain import alerts as conditions
 from syncd.domain.alerts import Condition
 from syncd.domain.events import AlertHealed, AlertRaised, Emit
-from syncd.domain.version import days_served
+from syncd.domain.version import DAY, days_served
 from syncd.settings import Settings
-from syncd.store import alerts, resyncs, segments
+from syncd.store import alerts, erasures, resyncs, segments
 from syncd.store.alerts import HEALED, Change
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
@@ -84,4 +84,7 @@ class Alerter:
             found += conditions.of_segment(one.segment, many_dead=many)
         for blown in await resyncs.blown(connection, ours):
             found.append(conditions.of_fuse(blown.segment, blown.numbers.removes, blown.numbers.held))
+        for row in await erasures.waiting(connection, key, DAY * conditions.ERASURE_DAYS[0]):
+            late = conditions.of_erasure(row.erasure_id, row.segment, row.words, row.age / DAY)
+            found += [late] if late is not None else []
         return found

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.batch import BatchKind, Draft, RowFate
@@ -24,7 +23,7 @@ from syncd.domain.collapse import Death
 from syncd.domain.erasing import is_address, is_theirs, names, payload_names, removal
 from syncd.domain.events import Emit, ErasureEnded
 from syncd.domain.suppression import Suppressed, SuppressionKey, subject
-from syncd.store import batches, erasures, persons, suppressions
+from syncd.store import batches, erasures, ledger, persons, suppressions
 from syncd.store.engine import Database
 from syncd.store.erasures import DONE, UNKNOWN, WAITING, Place, Whom
 from syncd.store.leases import Grant, fence
@@ -77,12 +76,12 @@ class Eraser:
             return
         if whom.forgets:
             await self._clear_outbox(place, whom)
-        if place.kind is not Kind.USER:
+        if place.kind is None:
             await self._write(place, stage=DONE, searched=whom.learned)
             return
         async with self.quiet(place.segment_id):
             await self.database.transact(lambda connection: self._learn(connection, place, None))
-        found = await self._paired(place, whom)
+        found = await self._paired(place, whom) if place.kind is Kind.USER else set()
         async with self.quiet(place.segment_id):
             await self.database.transact(lambda connection: self._order(connection, place, whom, found))
 
@@ -131,12 +130,15 @@ class Eraser:
             await erasures.learn(connection, place.erasure, whom.ids.union(new))
         digests = [self.key.digest(one) for one in new]
         if whom.forgets:
-            called = await persons.subject_names(connection, place.segment_id, whom.ids.union(new))
-            called.update(place.subjects)
+            called = await self._called(connection, place, whom.ids.union(new))
             digests += [self.key.digest(subject(place.key, name)) for name in called]
             await erasures.note(connection, place, subjects=sorted(called))
         await suppressions.add(connection, digests, whom.kind, place.erasure if whom.forgets else None)
         return Whom(kind=whom.kind, ids=whom.ids.union(new), learned=whom.learned + len(new))
+
+    async def _called(self, connection: AsyncConnection, place: Place, ids: Collection[bytes]) -> set[str]:
+        """What the CRM calls the person in a segment, now or when it was first looked at."""
+        return await persons.subject_names(connection, place.segment_id, ids) | set(place.subjects)
 
     async def _paired(self, place: Place, whom: Whom) -> set[bytes]:
         """All ids of people in the ledger who are known by more than the one that is looked for."""
@@ -153,8 +155,8 @@ class Eraser:
                     found.update(ids)
 
     async def _order(self, connection: AsyncConnection, place: Place, before: Whom, found: Collection[bytes]) -> None:
-        """Rows that take the person out, where LinkedIn may hold them; unless more ids were learned: then all is searched
-        again.
+        """Rows that take the person out, where LinkedIn may hold them, and what only the CRM's id of the person holds, like
+        a company; unless more ids were learned: then all is searched again.
         """
         whom = await self._learn(connection, place, found)
         if whom is None or whom.learned != before.learned:
@@ -162,12 +164,12 @@ class Eraser:
         held = await persons.held(connection, place.segment_id, whom.ids)
         leaving = {one.identity for one in held if one.present}
         leaving.update(e.ids[0] for _, e in await persons.under_way(connection, place.segment_id, whom.ids) if e.add)
-        orders: list[int] = []
-        if leaving and not place.emptied:
-            payloads: list[Any] = [removal(identity) for identity in sorted(leaving)]
-            if connection.dialect.name == "sqlite":
-                payloads = [msgspec.json.encode(payload).decode() for payload in payloads]
-            orders = await persons.order(connection, place.key, payloads)
+        called = await self._called(connection, place, whom.ids) if whom.forgets else set()
+        lines = await ledger.lines(connection, place.segment_id, called) if called else {}
+        holding = [name for name, line in sorted(lines.items()) if line.identity and line.identity not in whom.ids]
+        wanted: list[tuple[str | None, dict[str, str]]] = [(None, removal(identity)) for identity in sorted(leaving)]
+        wanted += [(name, {}) for name in holding]
+        orders = await persons.order(connection, place.key, wanted) if wanted and not place.emptied else []
         values = {"orders": [*place.orders, *orders], "searched": whom.learned, "stage": WAITING}
         await erasures.note(connection, place, **values)
 

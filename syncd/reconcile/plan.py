@@ -8,43 +8,53 @@ leaves no plan: half a source would remove the other half.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import Entry, pack_kept
+from syncd.domain.batch import Entry, pack_kept, unpack_sent
+from syncd.domain.change import Reason
 from syncd.domain.membership import Numbers, Verdict, Wanted, elements, verdict
 from syncd.reconcile.sources import Read
 from syncd.store import ledger, plans, staging
 from syncd.store.engine import Database, unbroken
 from syncd.store.leases import Grant, fence
-from syncd.store.staging import Against, Candidate
+from syncd.store.staging import Against, Candidate, Row
 
 _AT_ONCE: Final = 5_000
 _DOES_SOMETHING: Final = frozenset({Verdict.ADD, Verdict.REMOVE, Verdict.CHANGE})
 
 Item = tuple[bytes, Wanted | None, bytes | None]
+Suppressed: TypeAlias = Callable[
+    [AsyncConnection, str, Iterable[tuple[Sequence[bytes], str | None]]], Awaitable[set[int]]
+]
+"""The places of those who must not be added to a segment, among people with their ids and the CRM's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planner:
-    """Plans one resync; `rejected` are those of a file, which were found when it was uploaded."""
+    """Plans one resync of the segment with that key; `rejected` are those of a file, which were found when it was uploaded.
+    Whoever is `suppressed` is left out before anything is written.
+    """
 
     database: Database
     grant: Grant
     resync: int
+    key: str
     against: Against
     rejected: Counter[str]
+    suppressed: Suppressed
 
     async def plan(self, read: Read) -> Numbers:
         """Reads the source to its end and writes the plan. Raises Rejected, LeaseLost, Transient."""
         async with staging.opened(self.database) as session:
             async for chunk in read.chunks:
                 self.rejected.update(chunk.rejected)
-                if chunk.rows:
-                    await unbroken(staging.load(session, chunk.rows))
+                rows = await self._allowed(chunk.rows)
+                if rows:
+                    await unbroken(staging.load(session, rows))
             distinct = await unbroken(staging.compare(session, self.against))
             await unbroken(self._cleared(session))
             judged = await self._judged(session)
@@ -53,6 +63,14 @@ class Planner:
         async with self.database.read() as connection:
             sizes = await ledger.sizes(connection, [self.against.segment_id])
         return _numbers(judged, distinct, sizes.get(self.against.segment_id, 0), self.rejected)
+
+    async def _allowed(self, rows: list[Row]) -> list[Row]:
+        people = (((identity, *unpack_sent(sent).ids), subject) for identity, sent, subject in rows)
+        async with self.database.read() as connection:
+            barred = await self.suppressed(connection, self.key, people)
+        if barred:
+            self.rejected[Reason.SUPPRESSED.value] += len(barred)
+        return [row for place, row in enumerate(rows) if place not in barred] if barred else rows
 
     async def _cleared(self, session: AsyncConnection) -> None:
         await fence(session, self.grant)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -25,12 +25,12 @@ from syncd.domain.membership import Numbers
 from syncd.domain.resync import SHELF_LIFE, Mode, Origin, State
 from syncd.domain.resync_events import ResyncEnded, ResyncMoved, ResyncPlanned, ResyncStarted
 from syncd.domain.segment import Segment, SegmentParking
-from syncd.errors import Fatal, Rejected
+from syncd.errors import Clashing, Fatal, Rejected
 from syncd.reconcile import sources
-from syncd.reconcile.plan import Planner
+from syncd.reconcile.plan import Planner, Suppressed
 from syncd.reconcile.sources import Form, Read
 from syncd.settings.models import Source
-from syncd.store import outbox, plans, resyncs, segments, source
+from syncd.store import outbox, plans, resyncs, schedules, segments, source
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
 from syncd.store.resyncs import Resync
@@ -62,6 +62,7 @@ class Resyncer:
     wishes: Mapping[str, Wish]
     fuse: float
     allow_names_only: bool
+    suppressed: Suppressed
     lines: dict[int, Boundary] = field(default_factory=dict)
     told: dict[int, str] = field(default_factory=dict)
 
@@ -75,7 +76,7 @@ class Resyncer:
             found = await resyncs.open_of(connection, list(known))
             outdated = await resyncs.outdated(connection, list(known), SHELF_LIFE)
             leftovers = await plans.leftovers(connection)
-            scheduled = await resyncs.scheduled(connection, list(known)) if self.schedules else {}
+            scheduled = await schedules.of(connection, list(known)) if self.schedules else {}
         for number in outdated:
             await self._write(partial(resyncs.end, number=number, state=State.CANCELLED, words=_UNSTARTED))
         if leftovers:
@@ -135,10 +136,12 @@ class Resyncer:
             database=self.database,
             grant=self.grant,
             resync=one.id,
+            key=segment.key,
             against=Against(
                 segment_id=segment.id, boundary=rank(line.epoch, line.last_id, Part.RESYNC), as_of=one.as_of
             ),
             rejected=Counter(one.numbers.rejected),
+            suppressed=self.suppressed,
         )
         async with self._read(segment, one) as read:
             if segment.has_subjects and not read.names_subjects:
@@ -243,7 +246,8 @@ class Resyncer:
             if written != cron:
                 await self._write(partial(_begin_schedule, segment=segment, mode=mode, cron=cron, moment=moment))
             elif due and not busy and segment.dmp_id is not None:
-                await self._write(partial(_ask, segment=segment, mode=mode, cron=cron, moment=moment))
+                with suppress(Clashing):  # somebody asks for one at this moment: what is due waits for the end of that
+                    await self._write(partial(_ask, segment=segment, mode=mode, cron=cron, moment=moment))
 
     async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         async def fenced(connection: AsyncConnection) -> T:
@@ -255,7 +259,7 @@ class Resyncer:
 
 async def _begin_schedule(connection: AsyncConnection, segment: Segment, mode: Mode, cron: str, moment: float) -> None:
     following = next(CronSim(cron, datetime.fromtimestamp(moment, UTC)))
-    await resyncs.schedule(connection, segment.id, mode, cron, following.timestamp())
+    await schedules.write(connection, segment.id, mode, cron, following.timestamp())
 
 
 async def _ask(connection: AsyncConnection, segment: Segment, mode: Mode, cron: str, moment: float) -> None:

@@ -43,6 +43,14 @@ class Oidc(Section):
     viewer: OptionalText = Field(default="syncd-viewers", description="What in the claim makes a viewer.")
     operator: OptionalText = Field(default="syncd-operators", description="What in the claim makes an operator.")
     admin: OptionalText = Field(default="syncd-admins", description="What in the claim makes an admin.")
+    accounts_claim: Text = Field(
+        default="syncd_accounts",
+        description="The claim that lists somebody's ad accounts, by URN or number. Who has none of them, nor all, is not "
+        "let in.",
+    )
+    all_accounts: OptionalText = Field(
+        default="syncd-all-accounts", description="What in role_claim gives somebody all ad accounts."
+    )
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, Index, Table, Text, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.store.scope import Scope, seen
 from syncd.store.tables import Moment, big_id, epoch, metadata, now
 
 audit = Table(
@@ -34,10 +35,10 @@ audit = Table(
 class Wanted:
     """Which rows are meant; None means any. `accounts` is the scope of whoever asks."""
 
+    accounts: Scope
     actor: str | None = None
     action: str | None = None
     target: str | None = None
-    accounts: Collection[str] | None = None
     below: int | None = None
 
 
@@ -50,12 +51,10 @@ async def listed(connection: AsyncConnection, wanted: Wanted, most: int) -> Sequ
     a = audit.c
     statement = select(
         a.id, epoch(a.at).label("at"), a.actor, a.door, a.action, a.target, a.account, a.reason, a.before, a.after
-    )
+    ).where(seen(a.account, wanted.accounts))
     for column, value in ((a.actor, wanted.actor), (a.action, wanted.action), (a.target, wanted.target)):
         if value is not None:
             statement = statement.where(column == value)
-    if wanted.accounts is not None:
-        statement = statement.where(a.account.in_(wanted.accounts))
     if wanted.below is not None:
         statement = statement.where(a.id < wanted.below)
     return (await connection.execute(statement.order_by(a.id.desc()).limit(most))).all()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syncd.store.scope import Scope, seen
 from syncd.store.tables import batches, epoch, looks, segments, transitions
 
 _BATCH: Final = (
@@ -34,12 +35,12 @@ _BATCH: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batches:
-    """Which batches are meant; None means any."""
+    """Which batches are meant, of which ad accounts; None means any."""
 
+    accounts: Scope
     segment: str | None = None
     open: bool | None = None
     kind: str | None = None
-    accounts: Collection[str] | None = None
     number: int | None = None
 
 
@@ -47,10 +48,9 @@ async def batches_of(connection: AsyncConnection, which: Batches, most: int, bel
     """The newest first."""
     b = batches.c
     statement = select(*_BATCH).select_from(batches.join(segments, segments.c.id == b.segment_id))
+    statement = statement.where(seen(segments.c.account, which.accounts))
     if which.segment is not None:
         statement = statement.where(segments.c.key == which.segment)
-    if which.accounts is not None:
-        statement = statement.where(segments.c.account.in_(which.accounts))
     for column, value in ((b.open, which.open), (b.kind, which.kind), (b.id, which.number)):
         if value is not None:
             statement = statement.where(column == value)

@@ -21,7 +21,7 @@ from syncd.errors import Fatal
 from syncd.store.engine import Database, sqlstate, unbroken
 from syncd.store.tables import schema_state
 
-NEEDED: Final = 6
+NEEDED: Final = 7
 """The schema version this code needs; the newest migration leaves at least this one behind."""
 _LOCK: Final = 0x73796E6364
 """Advisory lock of the one migrator ("syncd")."""

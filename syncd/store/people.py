@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     Index,
@@ -14,7 +15,6 @@ from sqlalchemy import (
     Text,
     and_,
     delete,
-    func,
     insert,
     or_,
     select,
@@ -36,9 +36,11 @@ people = Table(
     Column("subject", Text, unique=True),
     Column("made_by", Text, nullable=False),
     Column("created_at", Moment(), nullable=False, server_default=now()),
+    at("removed_at", nullable=True),
 )
 """`accounts` is a JSON list, null where all are theirs; `password` an argon2id hash; `subject` who they are to the identity
-provider. Each of the two may be null.
+provider. Each of the two may be null. Whom a provider still knows stays when they are removed, so that it does not let them
+in again.
 """
 
 api_tokens = Table(
@@ -55,9 +57,12 @@ api_tokens = Table(
     at("ends_at"),
     at("used_at", nullable=True),
     at("revoked_at", nullable=True),
+    Column("person_id", BigInteger),
     Index("api_tokens_ends", "ends_at"),
 )
-"""`prefix` is the part of a token that may be seen."""
+"""`prefix` is the part of a token that may be seen; `person_id` who made it, or made what made it, null for the command
+line.
+"""
 
 _FRESH: Final = 60.0
 """Seconds for which the last use of a token is not written again."""
@@ -70,6 +75,7 @@ _PERSON: Final = (
     people.c.subject,
     people.c.made_by,
     epoch(people.c.created_at).label("created_at"),
+    epoch(people.c.removed_at).label("removed_at"),
 )
 
 
@@ -87,7 +93,7 @@ async def person_of_subject(connection: AsyncConnection, subject: str) -> Any:
 
 async def password_of(connection: AsyncConnection, name: str) -> Any:
     """Id and hash of the password; None where nobody has that name."""
-    statement = select(people.c.id, people.c.password).where(people.c.name == name)
+    statement = select(people.c.id, people.c.password).where(people.c.name == name, people.c.removed_at.is_(None))
     return (await connection.execute(statement)).one_or_none()
 
 
@@ -118,13 +124,17 @@ async def change_person(connection: AsyncConnection, number: int, **values: obje
 
 
 async def remove_person(connection: AsyncConnection, number: int) -> None:
-    await connection.execute(delete(people).where(people.c.id == number))
+    """Whom an identity provider knows is barred, everybody else is forgotten."""
+    one = people.c.id == number
+    await connection.execute(delete(people).where(one, people.c.subject.is_(None)))
+    await connection.execute(update(people).where(one).values(removed_at=now(), password=None))
 
 
-async def admins(connection: AsyncConnection) -> int:
-    """How many people may do everything, everywhere."""
-    found = select(func.count()).where(people.c.role == Role.ADMIN.value, people.c.accounts.is_(None))
-    return int((await connection.execute(found)).scalar_one())
+async def admins(connection: AsyncConnection, besides: int | None = None) -> int:
+    """How many people may do everything, everywhere. They stay it until the transaction ends."""
+    p = people.c
+    found = select(p.id).where(p.role == Role.ADMIN.value, p.accounts.is_(None), p.removed_at.is_(None))
+    return sum(row.id != besides for row in await connection.execute(found.order_by(p.id).with_for_update()))
 
 
 def _is_good() -> ColumnElement[bool]:
@@ -138,6 +148,7 @@ _TOKEN: Final = (
     api_tokens.c.role,
     api_tokens.c.accounts,
     api_tokens.c.made_by,
+    api_tokens.c.person_id,
     epoch(api_tokens.c.created_at).label("created_at"),
     epoch(api_tokens.c.ends_at).label("ends_at"),
     epoch(api_tokens.c.used_at).label("used_at"),
@@ -163,6 +174,11 @@ async def good_token(connection: AsyncConnection, prefix: str) -> Any:
     return (await connection.execute(statement)).one_or_none()
 
 
+async def good_tokens_of(connection: AsyncConnection, person: int) -> Sequence[Any]:
+    statement = select(*_TOKEN).where(api_tokens.c.person_id == person, _is_good())
+    return (await connection.execute(statement)).all()
+
+
 async def note_use(connection: AsyncConnection, number: int) -> None:
     await connection.execute(update(api_tokens).where(api_tokens.c.id == number).values(used_at=now()))
 
@@ -176,6 +192,7 @@ async def add_token(  # noqa: PLR0913 - the columns
     role: Role,
     accounts: str | None,
     made_by: str,
+    person: int | None,
     seconds: float,
 ) -> int:
     made = insert(api_tokens).values(
@@ -185,6 +202,7 @@ async def add_token(  # noqa: PLR0913 - the columns
         role=role.value,
         accounts=accounts,
         made_by=made_by,
+        person_id=person,
         ends_at=later(seconds),
     )
     return int((await connection.execute(made.returning(api_tokens.c.id))).scalar_one())

@@ -5,17 +5,18 @@ Packed columns are read page by page and compared here, for no database looks in
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Text, and_, cast, delete, insert, or_, select, update
+import msgspec
+from sqlalchemy import Text, cast, delete, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.batch import Element, Trace, pack_traces, unpack, unpack_element, unpack_sent, unpack_traces
 from syncd.domain.erasing import is_theirs, names
-from syncd.store import plans
+from syncd.store import unplanned
 from syncd.store.ledger import one_of
 from syncd.store.tables import batches, dead_letters, epoch, ledger, outbox, reassertions, segments, subjects
 
@@ -58,9 +59,20 @@ async def waiting(connection: AsyncConnection, numbers: Collection[int]) -> bool
     return (await connection.execute(statement)).first() is not None
 
 
-async def order(connection: AsyncConnection, segment: str, payloads: Sequence[Any]) -> list[int]:
-    """Rows that take people out, as the CRM would write them; their ids."""
-    given = [{"segment_key": segment, "action": "REMOVE", "payload": payload} for payload in payloads]
+async def order(
+    connection: AsyncConnection, segment: str, leaving: Sequence[tuple[str | None, Mapping[str, str]]]
+) -> list[int]:
+    """Rows that take people out, by a subject or a payload, as the CRM would write them; their ids."""
+    plain = connection.dialect.name == "sqlite"
+    given = [
+        {
+            "segment_key": segment,
+            "action": "REMOVE",
+            "subject_id": subject,
+            "payload": msgspec.json.encode(payload).decode() if plain else payload,
+        }
+        for subject, payload in leaving
+    ]
     statement = insert(outbox).returning(outbox.c.id, sort_by_parameter_order=True)
     return list((await connection.execute(statement, given)).scalars())
 
@@ -201,12 +213,12 @@ async def forget(
 ) -> Forgotten:
     """Deletes what a segment knows of a person, once nothing of them is under way."""
     await release(connection, segment_id, ids)
-    await plans.forget_identities(connection, [segment_id], ids, names)
+    await unplanned.forget_identities(connection, [segment_id], ids, names)
     identities = one_of(connection, ledger.c.identity, list(ids), BYTEA)
     gone = delete(ledger).where(ledger.c.segment_id == segment_id, identities).returning(ledger.c.rank)
     lines = or_(
         one_of(connection, subjects.c.identity, list(ids), BYTEA),
-        and_(one_of(connection, subjects.c.subject, list(names), Text), subjects.c.identity.is_(None)),
+        one_of(connection, subjects.c.subject, list(names), Text),
     )
     left = delete(subjects).where(subjects.c.segment_id == segment_id, lines).returning(subjects.c.rank)
     theirs = list(await letters(connection, segment_id, ids))

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syncd.domain.identity import Tag
 from syncd.domain.segment import SegmentParking
 from syncd.store.schema import metadata
+from syncd.store.scope import Scope, seen
 from syncd.store.tables import (
     batches,
     dead_letters,
@@ -240,7 +241,7 @@ class Letters:
     segment: str | None = None
     reason: str | None = None
     ids: Collection[int] = ()
-    accounts: Collection[str] | None = None
+    accounts: Scope = None
 
 
 async def letter_counts(connection: AsyncConnection, which: Letters) -> Sequence[Any]:
@@ -294,7 +295,7 @@ def letters_meant(which: Letters) -> list[ColumnElement[bool]]:
     if which.segment is not None:
         meant.append(d.segment_id.in_(select(segments.c.id).where(segments.c.key == which.segment)))
     if which.accounts is not None:
-        meant.append(d.segment_id.in_(select(segments.c.id).where(segments.c.account.in_(which.accounts))))
+        meant.append(d.segment_id.in_(select(segments.c.id).where(seen(segments.c.account, which.accounts))))
     if which.reason is not None:
         meant.append(d.reason == which.reason)
     if which.ids:

@@ -7,18 +7,20 @@ nothing of the plan twice and leaves nothing out.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.change import Rank
 from syncd.domain.membership import Numbers
 from syncd.domain.resync import FINAL, Mode, Origin, State
+from syncd.errors import Clashing
 from syncd.store import plans
-from syncd.store.plans import items, lines, resyncs
+from syncd.store.plans import items, resyncs
 from syncd.store.tables import batches, epoch, later, ledger, now, segments
 
 
@@ -115,6 +117,22 @@ async def find(connection: AsyncConnection, number: int) -> Resync | None:
     return None if row is None else _resync(row)
 
 
+async def hold(connection: AsyncConnection, number: int) -> Resync | None:
+    """A resync as it is, held against whoever else would start or end it until the transaction ends."""
+    await connection.execute(select(_r.id).where(_r.id == number).with_for_update())
+    return await find(connection, number)
+
+
+async def leaving(connection: AsyncConnection, one: Resync) -> Numbers:
+    """The numbers of a plan with those of it who would leave if it were started now, of those whom the segment holds now."""
+    e, i = ledger.c, items.c
+    held = select(func.count()).where(e.segment_id == one.segment_id, e.present)
+    there = and_(e.segment_id == one.segment_id, e.identity == i.identity, e.present, e.rank <= one.boundary)
+    gone = select(func.count()).select_from(items.join(ledger, there)).where(i.resync_id == one.id, ~i.wanted)
+    removes = (await connection.execute(gone)).scalar_one()
+    return replace(one.numbers, removes=removes, held=(await connection.execute(held)).scalar_one())
+
+
 async def open_of(connection: AsyncConnection, segment_ids: Collection[int]) -> list[Resync]:
     """The open resyncs of some segments."""
     wanted = _SELECT.where(_r.ended_at.is_(None), _r.segment_id.in_(segment_ids)).order_by(_r.id)
@@ -179,11 +197,14 @@ async def ask(  # noqa: PLR0913 - what a resync is asked with
     automatic: bool = False,
     as_of: float | None = None,
 ) -> int:
-    """A new resync, in the place of one that was planned and never started; its id."""
+    """A new resync, in the place of one that was planned and never started; its id. Raises Clashing where somebody else asks
+    at the same moment.
+    """
     unstarted = _r.state.in_((State.UPLOADING, State.PLANNING, State.PLANNED))
     replaced = update(resyncs).where(_r.segment_id == segment_id, _r.ended_at.is_(None), unstarted)
     await connection.execute(replaced.values(state=State.CANCELLED, words="another one took its place", ended_at=now()))
-    made = insert(resyncs).values(
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    made = dialect.insert(resyncs).values(
         segment_id=segment_id,
         mode=mode,
         state=state,
@@ -194,7 +215,10 @@ async def ask(  # noqa: PLR0913 - what a resync is asked with
         as_of=as_of,
         started_at=now() if state in (State.WAITING, State.RUNNING) else None,
     )
-    return int((await connection.execute(made.returning(_r.id))).scalar_one())
+    number = (await connection.execute(made.on_conflict_do_nothing().returning(_r.id))).scalar_one_or_none()
+    if number is None:
+        raise Clashing("another resync of the segment was asked for at the same moment: look at that one")
+    return int(number)
 
 
 async def refill(connection: AsyncConnection, segment_id: int, *, by: str, reason: str) -> int:
@@ -204,7 +228,7 @@ async def refill(connection: AsyncConnection, segment_id: int, *, by: str, reaso
     replaced = update(resyncs).where(_r.segment_id == segment_id, _r.ended_at.is_(None))
     words = "the segment at LinkedIn is filled anew"
     await connection.execute(replaced.values(state=State.CANCELLED, words=words, ended_at=now(), **_NOWHERE))
-    if not await next_held(connection, segment_id, b"", 1):
+    if not await plans.next_held(connection, segment_id, b"", 1):
         return 0
     number = await ask(connection, segment_id, Mode.REPLAY, Origin.LEDGER, by=by, state=State.WAITING, reason=reason)
     await count_replay(connection, number, segment_id)
@@ -268,43 +292,6 @@ async def advance(connection: AsyncConnection, number: int, done: Mapping[str, i
     await connection.execute(update(resyncs).where(_r.id == number).values(**more, **position))
 
 
-_ITEMS: Final = (
-    select(items.c.identity, items.c.wanted, items.c.anonymous, items.c.sent)
-    .where(items.c.resync_id == bindparam("resync"), items.c.identity > bindparam("after"))
-    .order_by(items.c.identity)
-    .limit(bindparam("most"))
-)
-_LINES: Final = (
-    select(lines.c.subject, lines.c.identity)
-    .where(lines.c.resync_id == bindparam("resync"), lines.c.subject > bindparam("after"))
-    .order_by(lines.c.subject)
-    .limit(bindparam("most"))
-)
-_HELD: Final = (
-    select(ledger.c.identity)
-    .where(ledger.c.segment_id == bindparam("segment"), ledger.c.identity > bindparam("after"), ledger.c.present)
-    .order_by(ledger.c.identity)
-    .limit(bindparam("most"))
-)
-
-
-async def next_items(connection: AsyncConnection, number: int, after: bytes, most: int) -> list[Any]:
-    """The next rows of a plan behind an identity: identity, wanted, anonymous, sent."""
-    return list(await connection.execute(_ITEMS, {"resync": number, "after": after, "most": most}))
-
-
-async def next_lines(connection: AsyncConnection, number: int, after: str, most: int) -> dict[str, bytes | None]:
-    """The next subjects of a plan, with the identity each should hold."""
-    rows = await connection.execute(_LINES, {"resync": number, "after": after, "most": most})
-    return {row.subject: row.identity for row in rows}
-
-
-async def next_held(connection: AsyncConnection, segment_id: int, after: bytes, most: int) -> list[bytes]:
-    """The next identities that the ledger holds."""
-    rows = await connection.execute(_HELD, {"segment": segment_id, "after": after, "most": most})
-    return list(rows.scalars())
-
-
 async def outdated(connection: AsyncConnection, segment_ids: Collection[int], seconds: float) -> list[int]:
     """Plans that nobody started for so long that the tombstones they need may not wait any longer."""
     old = select(_r.id).where(
@@ -319,21 +306,3 @@ async def outdated(connection: AsyncConnection, segment_ids: Collection[int], se
 async def age_of(connection: AsyncConnection, moment: float) -> float:
     """How many seconds ago a moment was, by the database's clock."""
     return float((await connection.execute(select(epoch(now()) - moment))).scalar_one())
-
-
-async def scheduled(
-    connection: AsyncConnection, segment_ids: Collection[int]
-) -> dict[tuple[int, str], tuple[str, bool]]:
-    """The schedules of some segments by segment and mode: the cron expression, and whether its time has come."""
-    s = plans.schedules.c
-    wanted = select(s.segment_id, s.mode, s.cron, s.next_at <= now()).where(s.segment_id.in_(segment_ids))
-    return {(segment, mode): (cron, bool(due)) for segment, mode, cron, due in await connection.execute(wanted)}
-
-
-async def schedule(connection: AsyncConnection, segment_id: int, mode: Mode, cron: str, next_at: float) -> None:
-    """When a segment's resync is next due."""
-    s = plans.schedules.c
-    await connection.execute(delete(plans.schedules).where(s.segment_id == segment_id, s.mode == mode))
-    await connection.execute(
-        insert(plans.schedules).values(segment_id=segment_id, mode=mode, cron=cron, next_at=next_at)
-    )

@@ -24,7 +24,9 @@ _FRESH: Final = 30.0
 KEPT: Final = 86_400.0
 """Seconds for which an answer is kept under its key."""
 UNDER_WAY: Final = 120.0
-"""Seconds after which a request that has not answered counts as dead."""
+"""Seconds after which a request counts as dead that has neither done its work nor said that it still lives."""
+DONE: Final = 0
+"""The status of a request whose work is committed and whose answer is not there, or not yet."""
 
 sessions = Table(
     "sessions",
@@ -49,7 +51,7 @@ idempotency_keys = Table(
     at("ends_at"),
     Index("idempotency_keys_ends", "ends_at"),
 )
-"""`asked` is the digest of the request; `status` and `answer` are null while it is under way."""
+"""`asked` is a keyed digest of the request; `status` and `answer` are null while it is under way."""
 
 
 async def begin(connection: AsyncConnection, digest: bytes, person: int) -> None:
@@ -64,7 +66,7 @@ async def find(connection: AsyncConnection, digest: bytes) -> Any:
     statement = (
         select(p.id, p.name, p.role, p.accounts, stale)
         .select_from(sessions.join(people, p.id == s.person_id))
-        .where(s.digest == digest, s.idle_until > now(), s.ends_at > now())
+        .where(s.digest == digest, s.idle_until > now(), s.ends_at > now(), p.removed_at.is_(None))
     )
     return (await connection.execute(statement)).one_or_none()
 
@@ -78,8 +80,9 @@ async def end(connection: AsyncConnection, digest: bytes) -> bool:
     return bool((await connection.execute(delete(sessions).where(sessions.c.digest == digest))).rowcount)
 
 
-async def end_all(connection: AsyncConnection, person: int) -> None:
-    await connection.execute(delete(sessions).where(sessions.c.person_id == person))
+async def end_all(connection: AsyncConnection, person: int) -> int:
+    """How many there were."""
+    return int((await connection.execute(delete(sessions).where(sessions.c.person_id == person))).rowcount)
 
 
 async def prune(connection: AsyncConnection) -> None:
@@ -114,14 +117,29 @@ async def claim(connection: AsyncConnection, caller: str, key: str, asked: bytes
     return Known(bytes(row.asked), row.status, bytes(row.answer or b""))
 
 
-async def answered(connection: AsyncConnection, caller: str, key: str, status: int, answer: bytes) -> None:
+async def done(connection: AsyncConnection, caller: str, key: str) -> None:
+    """To be called in the transaction that does the work."""
+    k = idempotency_keys.c
+    mine = (k.caller == caller) & (k.key == key) & k.status.is_(None)
+    await connection.execute(update(idempotency_keys).where(mine).values(status=DONE))
+
+
+async def renew(connection: AsyncConnection, caller: str, key: str) -> None:
+    """The request still lives."""
     k = idempotency_keys.c
     mine = (k.caller == caller) & (k.key == key)
-    await connection.execute(update(idempotency_keys).where(mine).values(status=status, answer=answer))
+    await connection.execute(update(idempotency_keys).where(mine).values(claimed_until=later(UNDER_WAY)))
+
+
+async def answered(connection: AsyncConnection, caller: str, key: str, known: Known) -> None:
+    k = idempotency_keys.c
+    mine = (k.caller == caller) & (k.key == key)
+    values = {"asked": known.asked, "status": known.status, "answer": known.answer}
+    await connection.execute(update(idempotency_keys).where(mine).values(values))
 
 
 async def release(connection: AsyncConnection, caller: str, key: str) -> None:
-    """The request changed nothing, so it may come again."""
+    """If the request changed nothing, it may come again."""
     k = idempotency_keys.c
     mine = (k.caller == caller) & (k.key == key) & k.status.is_(None)
     await connection.execute(delete(idempotency_keys).where(mine))

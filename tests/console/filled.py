@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syncd.domain.batch import Element, pack_element
 from syncd.domain.change import rank
 from syncd.store.engine import Database
-from syncd.store.plans import resyncs
+from syncd.store.plans import items, resyncs
 from syncd.store.tables import (
     batches,
     dead_letters,
@@ -195,7 +195,8 @@ async def _resyncs(connection: AsyncConnection, now: float) -> None:
     ended = {"started_at": now - 870, "ended_at": now - 300, "reason": "matches are 80 days old"}
     rows: list[dict[str, Any]] = [
         {"segment_id": 2, "mode": "reconcile", "state": "planned", "origin": "query", "held": 320, "adds": 41,
-         "removes": 118, "changes": 3, "unchanged": 199, "newer": 6, "elements": 165, "rejected": rejected, **common},
+         "removes": 118, "changes": 3, "unchanged": 199, "newer": 6, "elements": 165, "rejected": rejected,
+         "boundary": rank(1, 10_000), **common},
         {"segment_id": 1, "mode": "replay", "state": "done", "origin": "ledger", "held": 600, "adds": 600,
          "elements": 600, "looked_at": 600, "added": 600, "sent": 600, "accepted": 600, **common, **ended},
         {"segment_id": 3, "mode": "replay", "state": "cancelled", "origin": "ledger", "held": 37, "adds": 37,
@@ -203,6 +204,11 @@ async def _resyncs(connection: AsyncConnection, now: float) -> None:
     ]  # fmt: skip
     for row in rows:
         await connection.execute(insert(resyncs).values(**row))
+    leaving = [one["identity"] for one in _people(2, 118, now)]
+    await connection.execute(
+        insert(items),
+        [{"resync_id": 1, "identity": one, "wanted": False, "anonymous": True} for one in leaving],
+    )
 
 
 async def _letters(connection: AsyncConnection, now: float, words: str) -> None:

@@ -22,4 +22,5 @@ PAGES: Final = {
     "erasure": "/erasure",
     "audit": "/audit",
     "access": "/access",
+    "account": "/account",
 }

@@ -95,6 +95,7 @@ async def test_dead_letters_go_again_or_are_dropped_after_a_question(busy: House
     await admin.go("/dead-letters")
     await admin.page.get_by_role("link", name="Drop all invalid email of customers").click()
     await expect(admin.page.locator("main")).to_contain_text("20 letters")
+    await admin.write("Reason", "TICKET-5")
     await admin.page.get_by_label("They are not needed any more").check()
     await admin.press("Drop them")
     await expect(admin.page.get_by_role("status").first).to_contain_text("20 dead letters were dropped")

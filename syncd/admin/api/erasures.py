@@ -132,6 +132,7 @@ ROUTES: Final = (
         answer=Erasure,
         status=201,
         starts_work=True,
+        paced=True,
     ),
     Route(
         method="GET",
@@ -219,6 +220,7 @@ ROUTES: Final = (
         reach=Reach.EVERYWHERE,
         body=Unwanted,
         answer=Removed,
+        starts_work=True,
     ),
     Route(
         method="POST",

@@ -128,6 +128,7 @@ ROUTES: Final = (
         reach=Reach.EVERYWHERE,
         body=Begin,
         answer=Begun,
+        starts_work=True,
     ),
     Route(
         method="POST",
@@ -139,5 +140,7 @@ ROUTES: Final = (
         reach=Reach.EVERYWHERE,
         body=Finish,
         answer=SignedIn,
+        starts_work=True,
+        paced=True,
     ),
 )

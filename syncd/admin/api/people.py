@@ -9,6 +9,7 @@ import msgspec
 from syncd.admin.api.wire import Account, Reason
 from syncd.admin.routes import Call, Handler, Reach, Route
 from syncd.domain.access import Role
+from syncd.errors import Clashing
 from syncd.operations import people
 from syncd.operations.passwords import LONGEST, SHORTEST
 from syncd.operations.people import (
@@ -40,7 +41,9 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class PersonPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is left out stays; `accounts` null lifts the limit to some. They are signed out."""
+    """What is left out stays; `accounts` null lifts the limit to some. They are signed out. A role lets in again who was
+    removed.
+    """
 
     role: Role | None = None
     accounts: Accounts | msgspec.UnsetType | None = msgspec.UNSET
@@ -59,7 +62,10 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reason: Reason = ""
 
 
-class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Confirmed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`confirm` is the name of the person or of the token once more, typed by whoever means it."""
+
+    confirm: Annotated[str, msgspec.Meta(max_length=64)]
     reason: Reason = ""
 
 
@@ -98,8 +104,11 @@ async def _change(call: Call) -> PersonReport:
 
 
 async def _remove(call: Call) -> None:
-    why: Because = call.query
-    await people.remove(call.desk.database, call.part("name"), call.caller.by(why.reason))
+    wanted: Confirmed = call.body
+    name = call.part("name")
+    if wanted.confirm != name:
+        raise Clashing("confirm is not the person's name: nothing was done")
+    await people.remove(call.desk.database, name, call.caller.by(wanted.reason))
 
 
 async def _tokens(call: Call) -> Tokens:
@@ -113,11 +122,13 @@ async def _add_token(call: Call) -> MadeToken:
 
 
 async def _revoke(call: Call) -> TokenReport:
-    why: Because = call.query
-    return await people.revoke(call.desk.database, call.number("number"), call.caller.by(why.reason))
+    wanted: Confirmed = call.body
+    by = call.caller.by(wanted.reason)
+    return await people.revoke(call.desk.database, call.number("number"), by, confirm=wanted.confirm)
 
 
 def _route(method: str, path: str, handler: Handler, summary: str, **more: Any) -> Route:
+    acts = method != "GET"
     return Route(
         method=method,
         path=f"/api/v1/{path}",
@@ -126,6 +137,8 @@ def _route(method: str, path: str, handler: Handler, summary: str, **more: Any) 
         subject="access",
         role=Role.ADMIN,
         reach=Reach.EVERYWHERE,
+        starts_work=acts,
+        paced=acts,
         **more,
     )
 
@@ -134,15 +147,24 @@ ROUTES: Final = (
     _route("GET", "people", _list, "Who may sign in", answer=People),
     _route("POST", "people", _add, "Let somebody in", body=Person, answer=PersonReport, status=201),
     _route("PATCH", "people/{name}", _change, "Change what somebody may", body=PersonPatch, answer=PersonReport),
-    _route("DELETE", "people/{name}", _remove, "Let somebody in no more", query=Because, status=204),
+    _route("DELETE", "people/{name}", _remove, "Let somebody in no more", body=Confirmed, status=204),
     _route("GET", "tokens", _tokens, "Tokens of programs, without what makes them tokens", answer=Tokens),
-    _route("POST", "tokens", _add_token, "Make a token, shown this once", body=Token, answer=MadeToken, status=201),
+    _route(
+        "POST",
+        "tokens",
+        _add_token,
+        "Make a token, shown this once",
+        body=Token,
+        answer=MadeToken,
+        status=201,
+        shown_once=True,
+    ),
     _route(
         "DELETE",
         "tokens/{number:[0-9]{1,18}}",
         _revoke,
         "Refuse a token from now on",
-        query=Because,
+        body=Confirmed,
         answer=TokenReport,
     ),
 )

@@ -61,14 +61,17 @@ def narrowed(given: dict[str, list[str]]) -> Facets:
 
 
 async def _facets(call: Call) -> FacetList:
-    return await targeting.facets(call.desk.database, call.desk.settings, call.desk.clock)
+    desk = call.desk
+    return await targeting.facets(desk.database, desk.settings, desk.clock, accounts=call.caller.accounts)
 
 
 async def _entities(call: Call) -> EntityList:
     wanted: Search = call.query
     named = (wanted.facet,) if isinstance(wanted.facet, str) else tuple(wanted.facet)
-    desk = call.desk
-    return await targeting.entities(desk.database, desk.settings, wanted.text, named, wanted.limit, desk.clock)
+    desk, accounts = call.desk, call.caller.accounts
+    return await targeting.entities(
+        desk.database, desk.settings, wanted.text, named, wanted.limit, desk.clock, accounts=accounts
+    )
 
 
 async def _insights(call: Call) -> InsightReport:
@@ -81,6 +84,7 @@ async def _insights(call: Call) -> InsightReport:
         order=wanted.order,
         most=wanted.most,
         fresh=wanted.fresh,
+        accounts=call.caller.accounts,
     )
     return await insights.ask(call.desk.database, call.desk.settings, request, call.desk.clock)
 
@@ -98,6 +102,7 @@ async def _forecast(call: Call) -> ForecastReport:
         budget=wanted.budget,
         audience_network=wanted.audience_network,
         audience_expansion=wanted.audience_expansion,
+        accounts=call.caller.accounts,
     )
     return await forecasts.ask(call.desk.database, call.desk.settings, request, call.desk.clock)
 
@@ -110,7 +115,7 @@ ROUTES: Final = (
         summary="What can be targeted",
         subject="planning",
         role=Role.VIEWER,
-        reach=Reach.NOWHERE,
+        reach=Reach.FILTERED,
         answer=FacetList,
     ),
     Route(
@@ -120,7 +125,7 @@ ROUTES: Final = (
         summary="Entities of facets, by some letters of their name",
         subject="planning",
         role=Role.VIEWER,
-        reach=Reach.NOWHERE,
+        reach=Reach.FILTERED,
         query=Search,
         answer=EntityList,
     ),

@@ -1,32 +1,25 @@
-"""Resyncs: preview, start, follow, cancel. A snapshot is streamed through and hashed on its way; it never rests on a disk."""
+"""Resyncs: preview, start, follow, cancel."""
 
 from __future__ import annotations
 
-import asyncio
-import io
-import queue
-from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from syncd.admin import uploads
 from syncd.admin.api.wire import Key, Paged, Reason, Text
 from syncd.admin.routes import NDJSON, Call, Reach, Route
 from syncd.domain.access import Role
 from syncd.domain.resync import Mode
 from syncd.errors import Absent, Rejected
-from syncd.operations import resyncs, snapshots
+from syncd.operations import resyncs
 from syncd.operations.paging import Page, after_id, page
 from syncd.operations.resyncs import ResyncReport
 from syncd.operations.snapshots import Snapshot
 
 CSV: Final = "text/csv"
-MOST_BYTES: Final = 2 * 1024**3
-"""A snapshot of ten million people has about 600 MB."""
-_AHEAD: Final = 8
-_PAUSE: Final = 0.005
 
 
 class Which(Paged, frozen=True, kw_only=True):
@@ -47,7 +40,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`confirm` is the segment's key, where more would leave than the fuse lets pass."""
+    """`confirm` is the segment's key, for a replay and where more would leave than the fuse lets pass."""
 
     reason: Reason
     confirm: Key | None = None
@@ -100,69 +93,15 @@ async def _cancel(call: Call) -> ResyncReport:
     return await resyncs.cancel(call.desk.database, call.desk.settings, call.number("number"), by=by)
 
 
-class _Flow(io.RawIOBase):
-    """A body that arrives piece by piece, as a file for the thread that reads it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: queue.Queue[bytes | None] = queue.Queue()
-        self._rest = b""
-        self._broken = True
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # what BufferedReader hands over
-        if not self._rest:
-            piece = self._pieces.get()
-            if piece is None:
-                self._pieces.put(None)
-                if self._broken:
-                    raise Rejected("the file broke off on its way: send it again")
-                return 0
-            self._rest = piece
-        count = min(len(buffer), len(self._rest))
-        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count
-
-    async def fill(self, body: AsyncIterator[bytes]) -> None:
-        """Hands on what arrives, never far ahead of the reader."""
-        try:
-            async for piece in body:
-                while self._pieces.qsize() >= _AHEAD:  # noqa: ASYNC110 - who empties it is a thread, which sets no events
-                    await asyncio.sleep(_PAUSE)
-                if piece:
-                    self._pieces.put(piece)
-            self._broken = False
-        finally:
-            self._pieces.put(None)
-
-
 async def _snapshot(call: Call) -> ResyncReport:
     given: Given = call.query
     if given.as_of.tzinfo is None:
         raise Rejected("as_of needs its time zone, like 2026-08-01T12:00:00Z")
-    assert call.stream is not None
     ending = ".csv" if call.media == CSV else ".ndjson"
     snapshot = Snapshot(
         name=Path("snapshot" + ending), as_of=given.as_of.timestamp(), subject_column=given.subject_column
     )
-    flow = _Flow()
-    filling = asyncio.create_task(flow.fill(call.stream))
-    try:
-        found = await snapshots.preview(
-            call.desk.database,
-            call.desk.settings,
-            call.part("segment"),
-            snapshot,
-            io.BufferedReader(flow),
-            by=call.caller.by(given.reason),
-        )
-        await filling
-    finally:
-        filling.cancel()
-        await asyncio.wait([filling])
-    return found
+    return await uploads.preview(call, snapshot, call.caller.by(given.reason))
 
 
 _OF_SEGMENT: Final = "/api/v1/segments/{segment}/resyncs"
@@ -216,7 +155,8 @@ ROUTES: Final = (
         status=201,
         takes=(),
         streamed=(CSV, NDJSON),
-        most_streamed=MOST_BYTES,
+        most_streamed=uploads.MOST_BYTES,
+        starts_work=True,
     ),
     Route(
         method="POST",
@@ -229,6 +169,7 @@ ROUTES: Final = (
         body=Start,
         answer=ResyncReport,
         starts_work=True,
+        paced=True,
     ),
     Route(
         method="POST",
@@ -240,5 +181,6 @@ ROUTES: Final = (
         reach=Reach.FILTERED,
         body=Cancel,
         answer=ResyncReport,
+        starts_work=True,
     ),
 )

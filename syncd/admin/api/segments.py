@@ -88,7 +88,8 @@ async def _create(call: Call) -> SegmentDetails:
     declared = Declared(
         key=wanted.key, name=wanted.name, kind=wanted.kind, account=wanted.account, member=wanted.member
     )
-    await segments.create(call.desk.database, call.desk.settings, declared, by=call.caller.by(wanted.reason))
+    by, accounts = call.caller.by(wanted.reason), call.caller.accounts
+    await segments.create(call.desk.database, call.desk.settings, declared, by=by, accounts=accounts)
     return await segments.shown(call.desk.database, wanted.key)
 
 
@@ -102,7 +103,7 @@ async def _patch(call: Call) -> SegmentDetails:
 
 
 async def _delete(call: Call) -> SegmentDetails:
-    wanted: Confirmed = call.query
+    wanted: Confirmed = call.body
     key = call.part("segment")
     if wanted.confirm != key:
         raise Clashing("confirm is not the segment's key: nothing was deleted")
@@ -161,6 +162,7 @@ def _order(name: str, handler: Handler, summary: str, *, role: Role = Role.OPERA
         body=body,
         answer=SegmentDetails,
         starts_work=True,
+        paced=role is Role.ADMIN,
     )
 
 
@@ -209,6 +211,7 @@ ROUTES: Final = (
         reach=Reach.SEGMENT,
         body=Patch,
         answer=SegmentDetails,
+        starts_work=True,
     ),
     Route(
         method="DELETE",
@@ -218,10 +221,11 @@ ROUTES: Final = (
         subject="segments",
         role=Role.ADMIN,
         reach=Reach.SEGMENT,
-        query=Confirmed,
+        body=Confirmed,
         answer=SegmentDetails,
         status=202,
         starts_work=True,
+        paced=True,
     ),
     _order("pause", _pause, "Take and send nothing for it; its rows wait"),
     _order("resume", _resume, "Let it go on, whether it was paused or parked"),

@@ -63,7 +63,11 @@ class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 def _of(call: Call, by: By | None = None) -> Templates:
     return Templates(
-        database=call.desk.database, settings=call.desk.settings, clock=call.desk.clock, by=by or call.caller.by()
+        database=call.desk.database,
+        settings=call.desk.settings,
+        clock=call.desk.clock,
+        by=by or call.caller.by(),
+        accounts=call.caller.accounts,
     )
 
 
@@ -124,7 +128,7 @@ async def _patch(call: Call) -> Saved:
 
 
 async def _delete(call: Call) -> Deleted:
-    why: Because = call.query
+    why: Because = call.body
     return await _deleted(call, (call.part("template"),), why.reason)
 
 
@@ -187,6 +191,7 @@ ROUTES: Final = (
         reach=Reach.FILTERED,
         body=TemplatePatch,
         answer=Saved,
+        starts_work=True,
     ),
     Route(
         method="DELETE",
@@ -196,8 +201,9 @@ ROUTES: Final = (
         subject="templates",
         role=Role.ADMIN,
         reach=Reach.FILTERED,
-        query=Because,
+        body=Because,
         answer=Deleted,
+        starts_work=True,
     ),
     Route(
         method="POST",

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from syncd.admin.console import frame
-from syncd.admin.routes import Call, Reach
+from syncd.admin.routes import Call, Handler, Reach, Route
 from syncd.domain.access import Role
 from syncd.errors import SyncdError
 from syncd.operations import audit, people
@@ -36,6 +36,13 @@ class AddToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class NewRole(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     role: Role
+    csrf: str = ""
+
+
+class Sure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`confirm` is the name of whom or what it is about, typed."""
+
+    confirm: str = ""
     csrf: str = ""
 
 
@@ -94,6 +101,8 @@ async def _change(call: Call) -> web.Response:
 
 
 async def _remove(call: Call) -> web.Response:
+    if call.body.confirm != call.part("name"):
+        return await _shown(call, problem="nothing was done: type the name of whom you remove")
     try:
         await people.remove(call.desk.database, call.part("name"), call.caller.by())
     except SyncdError as refused:
@@ -113,7 +122,10 @@ async def _add_token(call: Call) -> web.Response:
 
 
 async def _revoke(call: Call) -> web.Response:
-    await people.revoke(call.desk.database, call.number("number"), call.caller.by())
+    try:
+        await people.revoke(call.desk.database, call.number("number"), call.caller.by(), confirm=call.body.confirm)
+    except SyncdError as refused:
+        return await _shown(call, problem=str(refused))
     return frame.see("/access", "revoked")
 
 
@@ -136,12 +148,18 @@ async def _audit(call: Call) -> web.Response:
 
 _NUMBER: Final = "{number:[0-9]{1,18}}"
 _ADMIN: Final = Role.ADMIN
+
+
+def _act(path: str, handler: Handler, summary: str, body: type) -> Route:
+    return frame.posted(path, handler, summary, Reach.EVERYWHERE, role=_ADMIN, body=body, paced=True)
+
+
 ROUTES: Final = (
     frame.got("/access", _page, "People and tokens", Reach.EVERYWHERE, role=_ADMIN),
-    frame.posted("/access/people", _add, "Add a person", Reach.EVERYWHERE, role=_ADMIN, body=Add),
-    frame.posted("/access/people/{name}", _change, "Change a person", Reach.EVERYWHERE, role=_ADMIN, body=NewRole),
-    frame.posted("/access/people/{name}/remove", _remove, "Remove a person", Reach.EVERYWHERE, role=_ADMIN),
-    frame.posted("/access/tokens", _add_token, "Make a token", Reach.EVERYWHERE, role=_ADMIN, body=AddToken),
-    frame.posted(f"/access/tokens/{_NUMBER}/revoke", _revoke, "Revoke a token", Reach.EVERYWHERE, role=_ADMIN),
+    _act("/access/people", _add, "Add a person", Add),
+    _act("/access/people/{name}", _change, "Change a person", NewRole),
+    _act("/access/people/{name}/remove", _remove, "Remove a person", Sure),
+    _act("/access/tokens", _add_token, "Make a token", AddToken),
+    _act(f"/access/tokens/{_NUMBER}/revoke", _revoke, "Revoke a token", Sure),
     frame.got("/audit", _audit, "The audit", Reach.FILTERED, role=Role.OPERATOR, query=Audited),
 )

@@ -19,7 +19,7 @@ from syncd.admin.routes import FORM, Call, Face, Handler, Reach, Route
 from syncd.domain.access import Role
 from syncd.errors import Denied
 from syncd.operations import access
-from syncd.operations.access import Wait
+from syncd.operations.pace import Wait
 
 _A_DAY: Final = "max-age=86400"
 

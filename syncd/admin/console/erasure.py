@@ -32,6 +32,7 @@ class Erase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Opt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     person: Annotated[str, msgspec.Meta(max_length=_LONGEST)] = ""
     what: Literal["add", "remove", "check"] = "check"
+    reason: str = ""
     csrf: str = ""
 
 
@@ -90,12 +91,12 @@ async def _opt(call: Call) -> web.Response:
     try:
         match given.what:
             case "add":
-                added = await optouts.add(database, settings, [given.person], by=call.caller.by())
+                added = await optouts.add(database, settings, [given.person], by=call.caller.by(given.reason))
                 if added.refused:
                     return await _shown(call, problem="that is no e-mail address, and no SHA-256 or SHA-512")
                 return frame.see("/erasure", "opted-out")
             case "remove":
-                await optouts.remove(database, settings, given.person, by=call.caller.by())
+                await optouts.remove(database, settings, given.person, by=call.caller.by(given.reason))
                 return frame.see("/erasure", "opted-in")
             case "check":
                 found = await optouts.check(database, settings, given.person)
@@ -117,7 +118,7 @@ async def _evidence(call: Call) -> web.Response:
 _PATH: Final = "/erasure"
 ROUTES: Final = (
     frame.got(_PATH, _page, "Erasures and opt-outs", Reach.EVERYWHERE, role=Role.ADMIN, query=Below),
-    frame.posted(_PATH, _erase, "Erase a person", Reach.EVERYWHERE, role=Role.ADMIN, body=Erase),
+    frame.posted(_PATH, _erase, "Erase a person", Reach.EVERYWHERE, role=Role.ADMIN, body=Erase, paced=True),
     frame.posted(f"{_PATH}/opt-outs", _opt, "Opt a person out", Reach.EVERYWHERE, role=Role.ADMIN, body=Opt),
     frame.got(
         _PATH + "/{number:[0-9]{1,18}}/evidence", _evidence, "Evidence of an erasure", Reach.EVERYWHERE, role=Role.ADMIN

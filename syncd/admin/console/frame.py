@@ -19,7 +19,8 @@ from markupsafe import Markup
 from syncd.admin.console import rendering
 from syncd.admin.desk import Desk
 from syncd.admin.problems import PAGE, Problem
-from syncd.admin.routes import FORM, Call, Face, Handler, Reach, Route
+from syncd.admin.routes import FORM, MULTIPART, Call, Face, Handler, Reach, Route
+from syncd.admin.uploads import MOST_BYTES
 from syncd.domain.access import Role
 from syncd.operations.overview import Overview, Watch
 
@@ -51,6 +52,7 @@ _SAID: Final = {
     "erasing": "The erasure has begun; it is done when LinkedIn has accepted every removal.",
     "opted-out": "Opted out: they leave every segment, and no ADD of them is taken.",
     "opted-in": "Opted in: they may be added again.",
+    "password": "Your password is changed; wherever else you were signed in, you are signed out.",
     "signed-out": "You are signed out.",
     "signed-in": "The member is signed in at LinkedIn.",
 }
@@ -71,8 +73,9 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A form without fields of its own."""
+    """A form without fields of its own, beside why it is sent."""
 
+    reason: str = ""
     csrf: str = ""
 
 
@@ -189,11 +192,26 @@ def polled(path: str, handler: Handler, summary: str, reach: Reach) -> Route:
     )  # fmt: skip
 
 
-def posted(
-    path: str, handler: Handler, summary: str, reach: Reach, *, role: Role = Role.OPERATOR, body: type = Sent
+def posted(  # noqa: PLR0913 - what a form is
+    path: str,
+    handler: Handler,
+    summary: str,
+    reach: Reach,
+    *,
+    role: Role = Role.OPERATOR,
+    body: type = Sent,
+    paced: bool = False,
 ) -> Route:
     """The route of a form."""
     return Route(
         method="POST", path=path, handler=handler, summary=summary, subject=SUBJECT, role=role, reach=reach, face=Face.PAGE,
-        body=body, takes=(FORM,), most_bytes=65_536,
+        body=body, takes=(FORM,), most_bytes=65_536, paced=paced,
+    )  # fmt: skip
+
+
+def uploaded(path: str, handler: Handler, summary: str, reach: Reach, *, body: type) -> Route:
+    """The route of a form that carries a snapshot."""
+    return Route(
+        method="POST", path=path, handler=handler, summary=summary, subject=SUBJECT, role=Role.OPERATOR, reach=reach,
+        face=Face.PAGE, body=body, takes=(), streamed=(MULTIPART,), most_streamed=MOST_BYTES,
     )  # fmt: skip

@@ -31,6 +31,7 @@ class Meant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reason: str | None = None
     ids: int | None = None
     sure: str = ""
+    why: str = ""
     csrf: str = ""
 
 
@@ -72,7 +73,7 @@ def _meant(call: Call) -> Which:
 
 
 async def _retry(call: Call) -> web.Response:
-    done = await letters.retry(call.desk.database, _meant(call), by=call.caller.by())
+    done = await letters.retry(call.desk.database, _meant(call), by=call.caller.by(call.body.why))
     frame.of(call).watch.outdate()
     return frame.see("/dead-letters", "retried", done.letters)
 
@@ -96,7 +97,7 @@ async def _ask(call: Call) -> web.Response:
 async def _drop(call: Call) -> web.Response:
     if call.body.sure != "yes":
         raise Rejected("say that they are not needed any more")
-    done = await letters.drop(call.desk.database, _meant(call), by=call.caller.by())
+    done = await letters.drop(call.desk.database, _meant(call), by=call.caller.by(call.body.why))
     frame.of(call).watch.outdate()
     return frame.see("/dead-letters", "dropped", done.letters)
 

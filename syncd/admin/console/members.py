@@ -73,7 +73,7 @@ async def _finish(call: Call) -> web.Response:
 
 def _order(order: Any, done: str) -> Handler:
     async def carry_out(call: Call) -> web.Response:
-        await order(call.desk.database, call.part("member"), by=call.caller.by())
+        await order(call.desk.database, call.part("member"), by=call.caller.by(call.body.reason))
         frame.of(call).watch.outdate()
         return frame.see("/members", done)
 
@@ -87,6 +87,12 @@ ROUTES: Final = (
     frame.posted(f"{_ONE}/resume", _order(members.resume, "resumed"), "Resume a member", Reach.EVERYWHERE),
     frame.posted(f"{_ONE}/sign-in", _begin, "Begin a member's sign-in", Reach.EVERYWHERE, role=Role.ADMIN, body=Begin),
     frame.posted(
-        f"{_ONE}/sign-in/finish", _finish, "Finish a member's sign-in", Reach.EVERYWHERE, role=Role.ADMIN, body=Finish
+        f"{_ONE}/sign-in/finish",
+        _finish,
+        "Finish a member's sign-in",
+        Reach.EVERYWHERE,
+        role=Role.ADMIN,
+        body=Finish,
+        paced=True,
     ),
 )

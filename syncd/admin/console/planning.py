@@ -44,7 +44,7 @@ async def _insights(call: Call) -> web.Response:
     tale = await told(call)
     by, trouble, breakdowns = call.query.by, "", []
     wanted = (Grouping(by),) if by in set(Grouping) else _FIRST
-    request = insights.Request(segment=tale.key, groupings=wanted, most=_MOST)
+    request = insights.Request(segment=tale.key, groupings=wanted, most=_MOST, accounts=call.caller.accounts)
     try:
         breakdowns = (await insights.ask(call.desk.database, call.desk.settings, request, call.desk.clock)).breakdowns
     except SyncdError as error:
@@ -98,6 +98,7 @@ async def _ask(call: Call, key: str, asked: Asked) -> ForecastReport:
         objective=Objective(asked.objective) if asked.objective in set(Objective) else Objective.BRAND_AWARENESS,
         include=(("locations", (asked.place,)),),
         budget=int(asked.budget) if asked.budget.isascii() and asked.budget.isdigit() else None,
+        accounts=call.caller.accounts,
     )
     return await forecasts.ask(call.desk.database, call.desk.settings, request, call.desk.clock)
 
@@ -137,7 +138,9 @@ async def _templates(call: Call) -> web.Response:
     account = call.query.account if call.query.account in accounts else next(iter(accounts), "")
     trouble, found = "", []
     if account:
-        templates = Templates(database=call.desk.database, settings=settings, clock=call.desk.clock)
+        templates = Templates(
+            database=call.desk.database, settings=settings, clock=call.desk.clock, accounts=call.caller.accounts
+        )
         try:
             found = (await templates.listed(account, SortField.NAME, SortOrder.ASCENDING)).templates
         except SyncdError as error:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from syncd.admin.console import access, doors, erasure, letters, members, overview, planning, presence, resyncs, segment
+from syncd.admin.console import (
+    access,
+    doors,
+    erasure,
+    letters,
+    members,
+    overview,
+    password,
+    planning,
+    presence,
+    resyncs,
+    segment,
+)
 from syncd.admin.routes import Route
 
 PAGES: Final[tuple[Route, ...]] = (
@@ -18,4 +30,5 @@ PAGES: Final[tuple[Route, ...]] = (
     *planning.ROUTES,
     *erasure.ROUTES,
     *access.ROUTES,
+    *password.ROUTES,
 )  # fmt: skip

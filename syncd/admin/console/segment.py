@@ -15,7 +15,7 @@ from syncd.admin.routes import Call, Handler, Reach
 from syncd.domain.access import Role
 from syncd.domain.course import Look
 from syncd.errors import Absent, Rejected
-from syncd.operations import remote, segments, story
+from syncd.operations import remote, scopes, segments, story
 from syncd.operations.overview import Overview, SegmentLine
 from syncd.operations.story import Story
 from syncd.store.segments import Declared
@@ -29,11 +29,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     kind: str = "user"
     account: str = ""
     member: str = ""
+    reason: str = ""
     csrf: str = ""
 
 
 class Name(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str = ""
+    reason: str = ""
     csrf: str = ""
 
 
@@ -200,7 +202,7 @@ async def _form(call: Call, given: Wanted, problem: str = "") -> web.Response:
         given=given,
         problem=problem,
         accounts=accounts,
-        members=sorted(one.key for one in settings.members),
+        members=sorted(one.key for one in await scopes.members(call.desk.database, settings, call.caller.accounts)),
     )
 
 
@@ -210,7 +212,8 @@ async def _create(call: Call) -> web.Response:
     if not call.caller.sees(given.account):
         return await _form(call, given, "that ad account is none of yours")
     try:
-        await segments.create(call.desk.database, call.desk.settings, wanted, by=call.caller.by())
+        by, accounts = call.caller.by(given.reason), call.caller.accounts
+        await segments.create(call.desk.database, call.desk.settings, wanted, by=by, accounts=accounts)
     except Rejected as refused:
         return await _form(call, given, str(refused))
     frame.of(call).watch.outdate()
@@ -218,11 +221,11 @@ async def _create(call: Call) -> web.Response:
 
 
 def _order(order: Any, done: str) -> Handler:
-    """A form without fields: one operation on a segment."""
+    """A form that asks for nothing but the reason: one operation on a segment."""
 
     async def carry_out(call: Call) -> web.Response:
         key = call.part("segment")
-        await order(call.desk.database, key, by=call.caller.by())
+        await order(call.desk.database, key, by=call.caller.by(call.body.reason))
         frame.of(call).watch.outdate()
         return frame.see(frame.path_of(key), done)
 
@@ -231,7 +234,8 @@ def _order(order: Any, done: str) -> Handler:
 
 async def _rename(call: Call) -> web.Response:
     key, desk = call.part("segment"), call.desk
-    await remote.rename(desk.database, desk.settings, key, call.body.name, desk.clock, by=call.caller.by())
+    by = call.caller.by(call.body.reason)
+    await remote.rename(desk.database, desk.settings, key, call.body.name, desk.clock, by=by)
     frame.of(call).watch.outdate()
     return frame.see(frame.path_of(key, "/settings"), "renamed")
 
@@ -270,6 +274,10 @@ ROUTES: Final = (
     frame.posted(f"{_PATH}/pause", _order(segments.pause, "paused"), "Pause a segment", Reach.SEGMENT),
     frame.posted(f"{_PATH}/resume", _order(segments.resume, "resumed"), "Resume a segment", Reach.SEGMENT),
     frame.posted(f"{_PATH}/adopt", _order(segments.adopt, "adopted"), "Adopt a segment", Reach.SEGMENT),
-    frame.posted(f"{_PATH}/recreate", _recreate, "Recreate a segment", Reach.SEGMENT, role=Role.ADMIN, body=Confirmed),
-    frame.posted(f"{_PATH}/delete", _delete, "Delete a segment", Reach.SEGMENT, role=Role.ADMIN, body=Confirmed),
+    frame.posted(
+        f"{_PATH}/recreate", _recreate, "Recreate a segment", Reach.SEGMENT, role=Role.ADMIN, body=Confirmed, paced=True
+    ),
+    frame.posted(
+        f"{_PATH}/delete", _delete, "Delete a segment", Reach.SEGMENT, role=Role.ADMIN, body=Confirmed, paced=True
+    ),
 )

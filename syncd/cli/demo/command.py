@@ -174,7 +174,7 @@ async def _replay(stage: Stage, database: Database) -> None:
     settings = load({}, config=stage.config)
     by = By(name="demo", door=Door.SHELL, reason="to show a resync")
     plan = await resyncs.preview(database, settings, NEWSLETTER, Mode.REPLAY, by=by)
-    await resyncs.start(database, settings, plan.id, by=by)
+    await resyncs.start(database, settings, plan.id, by=by, confirm=NEWSLETTER)
 
 
 def _summary(sight: Sight, compared: list[Comparison], reasons: dict[str, int]) -> None:

@@ -30,8 +30,8 @@ DEEDS: Final[list[tuple[str, str, Any, int, str, str, dict[str, Any], dict[str, 
      {"paused": False, "parked": None}, {"paused": False, "parked": None}),
     ("POST /api/v1/segments/{segment}/recreate", "segments/ours/recreate", {"confirm": "ours"} | WHY, 200,
      "segment.recreate", "ours", {"order": None}, {"order": "recreate"}),
-    ("DELETE /api/v1/segments/{segment}", "segments/ours?confirm=ours&reason=TICKET-1", None, 202, "segment.delete",
-     "ours", {"order": None}, {"order": "delete"}),
+    ("DELETE /api/v1/segments/{segment}", "segments/ours", {"confirm": "ours"} | WHY, 202, "segment.delete", "ours",
+     {"order": None}, {"order": "delete"}),
     ("POST /api/v1/changes", "changes", {"changes": ROWS}, 202, "changes.enqueue", "ours", {}, {"rows": 1}),
     ("POST /api/v1/dead-letters/retry", "dead-letters/retry", {"segment": "ours", "why": "TICKET-1"}, 200,
      "letters.retry", "ours", {"segment": "ours"}, {"letters": 1, "not_retryable": 1}),
@@ -44,11 +44,11 @@ DEEDS: Final[list[tuple[str, str, Any, int, str, str, dict[str, Any], dict[str, 
     ("POST /api/v1/people", "people", PERSON, 201, "person.add", "eve", {}, {"role": "viewer"}),
     ("PATCH /api/v1/people/{name}", "people/bob", {"role": "operator", "password": PASSWORD} | WHY, 200,
      "person.change", "bob", {"role": "viewer"}, {"role": "operator", "password": "new"}),
-    ("DELETE /api/v1/people/{name}", "people/bob?reason=TICKET-1", None, 204, "person.remove", "bob",
+    ("DELETE /api/v1/people/{name}", "people/bob", {"confirm": "bob"} | WHY, 204, "person.remove", "bob",
      {"role": "viewer"}, {}),
     ("POST /api/v1/tokens", "tokens", {"name": "crm", "role": "viewer"} | WHY, 201, "token.add", "crm", {},
      {"role": "viewer", "days": 90}),
-    ("DELETE /api/v1/tokens/{number}", "tokens/1?reason=TICKET-1", None, 200, "token.revoke", "a viewer",
+    ("DELETE /api/v1/tokens/{number}", "tokens/1", {"confirm": "a viewer"} | WHY, 200, "token.revoke", "a viewer",
      {"role": "viewer"}, {}),
 ]  # fmt: skip
 ELSEWHERE: Final = {
@@ -109,7 +109,9 @@ async def test_an_action_that_is_refused_leaves_nothing(furnished: House) -> Non
     visitor = await furnished.program(Role.ADMIN)
     before = (await visitor.get("/api/v1/audit"))["items"]
     await visitor.send("POST", "/api/v1/segments", {**SEGMENT, "key": "ours"}, 409)
-    await visitor.send("DELETE", "/api/v1/segments/ours?confirm=other", status=409)
+    await visitor.send("DELETE", "/api/v1/segments/ours", {"confirm": "other"}, 409)
+    await visitor.send("DELETE", "/api/v1/people/ann", {"confirm": "other"}, 409)
+    await visitor.send("DELETE", "/api/v1/tokens/1", {"confirm": "other"}, 409)
     await visitor.send("POST", "/api/v1/segments/ours/pause", {"reason": "jane@example.com asks"}, 422)
     assert (await visitor.get("/api/v1/audit"))["items"] == before
 

@@ -10,7 +10,7 @@ from syncd.operations import people
 from syncd.operations.people import NewToken
 from syncd.store.people import api_tokens
 from syncd.store.tables import later
-from tests.component.admin.house import House, Visitor
+from tests.component.admin.house import OURS, House, Visitor
 
 ME = "/api/v1/session"
 
@@ -31,9 +31,44 @@ async def test_a_revoked_token_is_refused_from_the_next_request_on(house: House)
     await program.get(ME)
     listed = await admin.get("/api/v1/tokens")
     number = next(one["id"] for one in listed["items"] if one["role"] == "viewer")
-    revoked = await admin.send("DELETE", f"/api/v1/tokens/{number}?reason=lost")
+    await admin.send("DELETE", f"/api/v1/tokens/{number}", {"confirm": "another"}, 409)
+    revoked = await admin.send("DELETE", f"/api/v1/tokens/{number}", {"confirm": "a viewer", "reason": "lost"})
     assert (revoked["good"], revoked["revoked_at"] is not None) == (False, True)
     await program.send("GET", ME, status=401)
+
+
+async def made_by(maker: Visitor, role: str) -> Visitor:
+    """A program with a token that somebody made over the API."""
+    made = await maker.send("POST", "/api/v1/tokens", {"name": role, "role": role}, 201)
+    return Visitor(http=maker.http, base=maker.base, headers={"Authorization": f"Bearer {made['token']}"})
+
+
+async def test_whoever_is_removed_takes_along_the_tokens_they_made_and_those_these_made(house: House) -> None:
+    ann, other = await house.browser(Role.ADMIN, name="ann"), await house.browser(Role.ADMIN, name="bob")
+    program = await house.visitor()
+    ours, theirs = await made_by(ann, "admin"), await made_by(other, "viewer")
+    ann.http, ours.http, theirs.http = program.http, program.http, program.http
+    second = await made_by(ours, "viewer")
+    for visitor in (ours, theirs, second):
+        await visitor.get(ME)
+    await other.send("DELETE", "/api/v1/people/ann", {"confirm": "ann", "reason": "left"}, 204)
+    await ours.send("GET", ME, status=401)
+    await second.send("GET", ME, status=401)
+    await theirs.get(ME)
+    (row,) = (await other.get("/api/v1/audit?action=person.remove"))["items"]
+    assert row["after"] == {"tokens_revoked": 2}
+
+
+async def test_a_token_never_may_more_than_whoever_made_it(house: House) -> None:
+    ann, other = await house.browser(Role.ADMIN, name="ann"), await house.browser(Role.ADMIN, name="bob")
+    program = await house.visitor()
+    strong, weak = await made_by(ann, "admin"), await made_by(ann, "viewer")
+    strong.http, weak.http = program.http, program.http
+    await other.send("PATCH", "/api/v1/people/ann", {"role": "operator"})
+    await strong.send("GET", ME, status=401)
+    await weak.get(ME)
+    await other.send("PATCH", "/api/v1/people/ann", {"accounts": [OURS]})
+    await weak.send("GET", ME, status=401)
 
 
 async def test_an_ended_token_is_refused(house: House) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from syncd.domain.access import Role
 from syncd.settings import Linkedin as LinkedinSettings
@@ -113,6 +113,67 @@ async def test_insights_and_forecasts_come_with_their_notices(at_linkedin: House
     await program.send("POST", "/api/v1/segments/ours/forecast", {**asked, "include": {"nonsense": ["x"]}}, 422)
 
 
+async def test_whose_sight_ends_at_an_account_names_no_audience_of_another(at_linkedin: House) -> None:
+    """Not to learn who is in it, nor what it would reach, nor to save it: and not even whether there is one."""
+    async with at_linkedin.database.begin() as connection:
+        ours = (await connection.execute(select(segments.c.ad_segment).where(segments.c.key == "ours"))).scalar_one()
+        mine = ours + "1"
+        theirs = update(segments).where(segments.c.key == "theirs")
+        await connection.execute(theirs.values(dmp_id=1, ad_segment=mine, status="READY", audience_size=3_000))
+    limited, whole = await at_linkedin.program(Role.ADMIN, THEIRS), await at_linkedin.program(Role.ADMIN)
+    facet = "urn:li:adTargetingFacet:somethingNew"
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("segments/theirs/insights", {"groupings": ["seniorities"]}),
+        ("segments/theirs/forecast", {"objective": "VIDEO_VIEW", "budget": 500}),
+        ("templates", {"name": "T", "account": THEIRS}),
+    ]
+    for foreign in (ours, "urn:li:adSegment:404"):
+        for name in ("audienceMatchingSegments", "dynamicSegments", facet):
+            for path, body in asked:
+                for narrowed in ({"include": US | {name: [foreign]}}, {"include": US, "exclude": {name: [foreign]}}):
+                    told = await limited.send("POST", f"/api/v1/{path}", body | narrowed, 404)
+                    assert told["detail"] == "an audience that is named there is of no segment of yours"
+    saved = await limited.send("POST", "/api/v1/templates", {"name": "T", "account": THEIRS, "include": US}, 201)
+    own = {"include": {"audienceMatchingSegments": [mine]}}
+    told = await limited.send("PATCH", f"/api/v1/templates/{saved['id']}", own, 422)
+    assert "LinkedIn says" in told["detail"], "it went to LinkedIn, whose sandbox knows no such segment"
+    await limited.send("PATCH", f"/api/v1/templates/{saved['id']}", {"include": {"dynamicSegments": [ours]}}, 404)
+    free = {"name": "T", "account": OURS, "include": US | {"audienceMatchingSegments": [ours]}}
+    await whole.send("POST", "/api/v1/templates", free, 201)
+
+
+async def test_whoever_asks_about_no_segment_is_answered_by_a_member_of_their_accounts(
+    at_linkedin: House, settings: Settings, tmp_path: Path
+) -> None:
+    """The first member's token is worth nothing: who does not work for its accounts never meets it."""
+    (tmp_path / "refused").write_text("refused-token")
+    first = Member(key="first", access_token_file=tmp_path / "refused")
+    desk = settings.model_copy(update={"members": (first, *settings.members)})
+    async with opened(at_linkedin.database, desk) as house:
+        limited, nobody = await house.program(Role.ADMIN, THEIRS), await house.program(Role.ADMIN, THEIRS + "9")
+        for path in ("facets", "entities?text=germany", f"templates?account={THEIRS}"):
+            assert await limited.get(f"/api/v1/{path}")
+        for path in ("facets", "entities?text=germany", f"templates?account={THEIRS}9"):
+            told = await nobody.send("GET", f"/api/v1/{path}", status=422)
+            assert "no member is known that works for your ad accounts" in told["detail"]
+
+
+async def test_a_segment_is_made_with_a_member_that_works_for_ones_accounts_and_no_other_is_named(
+    house: House, settings: Settings
+) -> None:
+    members = (*settings.members, Member(key="secret-agency", access_token_file=settings.members[0].access_token_file))
+    await furnish(house.database)
+    async with opened(house.database, settings.model_copy(update={"members": members})) as wide:
+        limited, whole = await wide.program(Role.OPERATOR, THEIRS), await wide.program(Role.OPERATOR)
+        wanted = {"key": "new", "name": "New", "kind": "user", "account": THEIRS, "member": "secret-agency"}
+        told = await limited.send("POST", "/api/v1/segments", wanted, 422)
+        assert told["detail"] == "there is no member secret-agency for it: declared are demo"
+        told = await limited.send("POST", "/api/v1/segments", wanted | {"member": "nobody"}, 422)
+        assert "agency" not in told["detail"]
+        await limited.send("POST", "/api/v1/segments", wanted | {"member": "demo"}, 201)
+        await whole.send("POST", "/api/v1/segments", wanted | {"key": "newer"}, 201)
+
+
 async def test_facets_and_entities_are_found(at_linkedin: House) -> None:
     program = await at_linkedin.program(Role.VIEWER)
     assert (await program.get("/api/v1/facets"))["facets"]
@@ -133,10 +194,10 @@ async def test_a_template_is_saved_changed_and_deleted(at_linkedin: House) -> No
     assert (shown["name"], shown["account"]) == ("U", OURS)
     assert [one["id"] for one in (await program.get(f"/api/v1/templates?account={OURS}"))["templates"]] == [saved["id"]]
     limited = await at_linkedin.program(Role.ADMIN, THEIRS)
-    for method, body in (("GET", None), ("PATCH", {"name": "V"}), ("DELETE", None)):
+    for method, body in (("GET", None), ("PATCH", {"name": "V"}), ("DELETE", {})):
         await limited.send(method, path, body, 404)
     await limited.send("POST", "/api/v1/templates", {"name": "T", "segment": "ours"}, 404)
-    gone = await program.send("DELETE", path)
+    gone = await program.send("DELETE", path, {})
     assert gone["gone"] == [saved["id"]]
     rows = (await program.get("/api/v1/audit"))["items"]
     assert [one["action"] for one in rows if one["action"].startswith("template")] == [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from syncd.admin.app import ROUTES
@@ -62,8 +63,8 @@ EXPECTED: Final[dict[str, tuple[str, ...]]] = {
     "POST /api/v1/members/{member}/resume": (*OPERATORS, NO),
     "POST /api/v1/members/{member}/sign-in": (*ADMINS, NO),
     "POST /api/v1/members/{member}/sign-in/finish": (*ADMINS, NO),
-    "GET /api/v1/facets": (*VIEWERS, YES),
-    "GET /api/v1/entities": (*VIEWERS, YES),
+    "GET /api/v1/facets": (*VIEWERS, LIMITED),
+    "GET /api/v1/entities": (*VIEWERS, LIMITED),
     "GET /api/v1/templates": (*VIEWERS, ABSENT),
     "POST /api/v1/templates": (*OPERATORS, ABSENT),
     "GET /api/v1/templates/{template}": (*VIEWERS, LIMITED),
@@ -98,6 +99,7 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/session/password": {"password": "nothing at all", "new": "nothing at all"},
     "POST /api/v1/segments": {"key": "new", "name": "New", "kind": "user", "account": OURS, "member": "demo"},
     "PATCH /api/v1/segments/{segment}": {"name": "Other"},
+    "DELETE /api/v1/segments/{segment}": {"confirm": "ours"},
     "POST /api/v1/segments/{segment}/recreate": {"confirm": "ours"},
     "POST /api/v1/segments/{segment}/insights": {"groupings": ["seniorities"]},
     "POST /api/v1/segments/{segment}/forecast": _FORECAST,
@@ -113,7 +115,9 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/templates/delete": {"templates": ["7"]},
     "POST /api/v1/people": {"name": "eve", "role": "viewer", "password": "a long password"},
     "PATCH /api/v1/people/{name}": {"role": "viewer"},
+    "DELETE /api/v1/people/{name}": {"confirm": "somebody"},
     "POST /api/v1/tokens": {"name": "crm", "role": "viewer"},
+    "DELETE /api/v1/tokens/{number}": {"confirm": "a admin"},
     "POST /api/v1/erasures": {**_PERSON, "reason": "request 7", "confirm": "ERASE"},
     "POST /api/v1/opt-outs": {"people": ["a@example.com"]},
     "POST /api/v1/opt-outs/check": _PERSON,
@@ -121,7 +125,6 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/presence": _PERSON,
 }
 QUERIES: Final = {
-    "DELETE /api/v1/segments/{segment}": "?confirm=ours",
     "GET /api/v1/entities": "?text=germany",
     "POST /api/v1/segments/{segment}/resyncs/snapshot": "?as_of=2026-01-01T00:00:00Z",
     "GET /api/v1/templates": f"?account={OURS}",
@@ -201,12 +204,13 @@ async def test_each_role_may_do_what_the_table_says_and_nothing_else(furnished: 
     assert found | {"POST /api/v1/session": OPEN} == wanted
 
 
-async def test_whoever_is_limited_to_other_accounts_sees_and_does_nothing_of_ours(furnished: House) -> None:
-    visitor = await furnished.program(Role.ADMIN, THEIRS)
+@pytest.mark.parametrize("role", Role)
+async def test_whoever_is_limited_to_other_accounts_sees_and_does_nothing_of_ours(furnished: House, role: Role) -> None:
+    visitor = await furnished.program(role, THEIRS)
     before = await everything(furnished.database)
     for route in API:
         name, (status, text) = plain(route), await asked(visitor, route)
-        match EXPECTED[name][4]:
+        match NO if EXPECTED[name][1 + list(Role).index(role)] == NO else EXPECTED[name][4]:
             case "no":
                 assert status == 403, (name, text)
             case "does not exist":
@@ -216,6 +220,70 @@ async def test_whoever_is_limited_to_other_accounts_sees_and_does_nothing_of_our
         if name != "GET /api/v1/openapi.json":
             assert not names_ours(text), (name, text)
     assert await everything(furnished.database) == before
+
+
+FOREIGN: Final = {
+    "segment": ("ours", "nope"),
+    "target": ("ours", "nope"),
+    "account": (OURS, "urn:li:sponsoredAccount:987654"),
+}
+"""What a request can name: once of another account, once what nobody has."""
+
+
+def naming(field: str, name: str) -> list[tuple[Route, dict[str, Any]]]:
+    """Every request that can name such a thing outside its path, in its query or its body."""
+    found: list[tuple[Route, dict[str, Any]]] = []
+    for route in API:
+        if route.query is not None and field in {one.name for one in msgspec.structs.fields(route.query)}:
+            found.append((route, {"params": {field: name}}))
+        if route.body is not None and field in {one.name for one in msgspec.structs.fields(route.body)}:
+            found.append((route, {"json": {**BODIES.get(plain(route), {}), field: name}}))
+    return found
+
+
+def test_somebody_has_looked_at_every_request_that_names_a_segment_or_an_account() -> None:
+    assert {(field, plain(route)) for field in FOREIGN for route, _ in naming(field, "")} == {
+        ("segment", "GET /api/v1/batches"),
+        ("segment", "GET /api/v1/dead-letters"),
+        ("segment", "GET /api/v1/dead-letters/counts"),
+        ("segment", "GET /api/v1/dead-letters/export"),
+        ("segment", "POST /api/v1/dead-letters/retry"),
+        ("segment", "POST /api/v1/dead-letters/drop"),
+        ("segment", "GET /api/v1/resyncs"),
+        ("segment", "POST /api/v1/templates"),
+        ("segment", "PATCH /api/v1/templates/{template}"),
+        ("target", "GET /api/v1/audit"),
+        ("account", "GET /api/v1/segments"),
+        ("account", "POST /api/v1/segments"),
+        ("account", "GET /api/v1/templates"),
+        ("account", "POST /api/v1/templates"),
+    }
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("field", FOREIGN)
+async def test_what_is_of_another_account_is_answered_as_what_nobody_has(
+    furnished: House, role: Role, field: str
+) -> None:
+    visitor = await furnished.program(role, THEIRS)
+    owner = await furnished.program(Role.OPERATOR)
+    await owner.send("POST", "/api/v1/segments/ours/pause", {})  # so that the audit holds something of it
+    theirs, nobodys = (naming(field, name) for name in FOREIGN[field])
+    for (route, given), (_, other) in zip(theirs, nobodys, strict=True):
+        told = []
+        for request, name in zip((given, other), FOREIGN[field], strict=True):
+            async with await visitor.ask(route.method, path_of(route).partition("?")[0], **request) as response:
+                told.append((response.status, re.sub(rf"\b{re.escape(name)}\b", "…", await response.text())))
+        assert told[0] == told[1], plain(route)
+        assert not names_ours(told[0][1]), plain(route)
+
+
+@pytest.mark.parametrize("name", ["ours", "nope"])
+async def test_a_change_to_a_segment_of_another_account_is_one_to_none(furnished: House, name: str) -> None:
+    visitor = await furnished.program(Role.OPERATOR, THEIRS)
+    change = {"segment": name, "action": "ADD", "payload": {"email": "a@example.com"}}
+    told = await visitor.send("POST", "/api/v1/changes", {"changes": [change]}, 422)
+    assert told["errors"] == [{"line": 1, "detail": "names a segment that does not exist"}]
 
 
 async def everything(database: Database) -> list[Any]:

@@ -21,13 +21,14 @@ from pydantic import SecretStr
 from syncd.domain.access import COMMAND_LINE, Role
 from syncd.errors import BadConfiguration, Rejected
 from syncd.operations import oidc, people
-from syncd.operations.oidc import Provider
+from syncd.operations.oidc import Discovery, Provider
 from syncd.operations.passwords import Passwords
 from syncd.operations.people import NewPerson
+from syncd.operations.voices import Clock
 from syncd.settings.web import Http, Oidc
 from syncd.store.engine import Database
 from tests.component.admin.conftest import made
-from tests.component.admin.house import PASSWORD, House, Visitor, opened
+from tests.component.admin.house import OURS, PASSWORD, THEIRS, House, Visitor, opened
 
 PUBLIC = "http://127.0.0.1:9"
 ME = "/api/v1/session"
@@ -45,10 +46,14 @@ class Issuer:
     document: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)
     redeemed: list[dict[str, str]] = field(default_factory=list)
+    discovered: int = 0
+    name: str = ""
+    """What it calls itself, if not by its address."""
 
     async def discovery(self, _request: web.Request) -> web.Response:
+        self.discovered += 1
         told = {
-            "issuer": self.url,
+            "issuer": self.name or self.url,
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
             "jwks_uri": f"{self.url}/keys",
@@ -72,14 +77,14 @@ class Issuer:
             return web.json_response({"error": "invalid_grant"}, status=400)
         now = int(time.time())
         claims = {
-            "iss": self.url,
+            "iss": self.name or self.url,
             "aud": "syncd",
             "sub": "subject-1",
             "exp": now + 300,
             "iat": now,
             "nonce": self.asked["nonce"],
             "preferred_username": "Ann.Example",
-            "groups": ["others", "syncd-operators"],
+            "groups": ["others", "syncd-operators", "syncd-all-accounts"],
         } | self.forge
         claims = {name: value for name, value in claims.items() if value is not None}
         signed = jwt.encode({"alg": self.alg, "kid": "a"}, claims, self.signs_with or self.key, algorithms=[self.alg])
@@ -143,7 +148,7 @@ async def test_whoever_the_provider_vouches_for_is_signed_in_with_the_role_of_it
     assert await came_back(visitor, issuer) == 200
     me = await visitor.get(ME)
     assert (me["name"], me["role"]) == ("ann.example", "operator")
-    issuer.forge = {"groups": "syncd-admins", "preferred_username": "renamed"}
+    issuer.forge = {"groups": ["syncd-admins", "syncd-all-accounts"], "preferred_username": "renamed"}
     again = await left(house, issuer)
     assert await came_back(again, issuer) == 200
     assert (await again.get(ME))["role"] == "admin"
@@ -190,6 +195,9 @@ async def test_a_sign_in_is_finished_only_by_the_browser_that_began_it(house: Ho
         {"exp": None},
         {"sub": None},
         {"groups": ["others"]},
+        {"groups": ["others", "syncd-all-accounts"]},
+        {"groups": ["syncd-operators"]},
+        {"groups": ["syncd-operators"], "syncd_accounts": ["all", "*", "urn:li:sponsoredAccount:", 7]},
         {"groups": None},
         {"groups": 7},
     ],
@@ -226,9 +234,86 @@ async def test_a_provider_that_calls_itself_otherwise_is_not_believed(house: Hou
         assert response.status == 409
 
 
+async def signed_in(house: House, issuer: Issuer, **claims: Any) -> Visitor:
+    issuer.forge = claims
+    visitor = await left(house, issuer)
+    assert await came_back(visitor, issuer) == 200
+    return visitor
+
+
+async def refused(house: House, issuer: Issuer, **claims: Any) -> None:
+    issuer.forge = claims
+    assert await came_back(await left(house, issuer), issuer) == 403
+
+
+@pytest.mark.parametrize("claim", [[OURS, "654321", "none"], "123456"])
+async def test_whoever_comes_in_sees_the_ad_accounts_of_the_claim_only(
+    house: House, issuer: Issuer, claim: object
+) -> None:
+    visitor = await signed_in(house, issuer, groups=["syncd-operators"], syncd_accounts=claim)
+    assert (await visitor.get(ME))["accounts"] == ([OURS, THEIRS] if isinstance(claim, list) else [OURS])
+    again = await signed_in(house, issuer, groups=["syncd-operators"], syncd_accounts=[THEIRS])
+    assert (await again.get(ME))["accounts"] == [THEIRS]
+    await visitor.send("GET", ME, status=401)
+
+
+async def test_a_provider_may_call_itself_with_a_slash_at_the_end(house: House, issuer: Issuer) -> None:
+    issuer.name = issuer.url + "/"
+    assert (await (await signed_in(house, issuer)).get(ME))["name"] == "ann.example"
+    issuer.forge = {"iss": issuer.url}
+    assert await came_back(await left(house, issuer), issuer) == 403
+
+
+async def test_whoever_was_removed_stays_out_until_an_admin_gives_them_a_role(house: House, issuer: Issuer) -> None:
+    visitor, admin = await signed_in(house, issuer), await house.program(Role.ADMIN)
+    await people.remove(house.database, "ann.example", COMMAND_LINE)
+    await visitor.send("GET", ME, status=401)
+    await refused(house, issuer)
+    (shown,) = (await admin.get("/api/v1/people"))["items"]
+    assert (shown["name"], shown["removed_at"] is not None) == ("ann.example", True)
+    await admin.send("PATCH", "/api/v1/people/ann.example", {"accounts": [OURS]}, 409)
+    await admin.send("PATCH", "/api/v1/people/ann.example", {"role": "viewer"})
+    assert (await (await signed_in(house, issuer)).get(ME))["role"] == "operator"
+
+
+async def test_whoever_loses_every_role_or_account_at_the_provider_is_signed_out_everywhere(
+    house: House, issuer: Issuer
+) -> None:
+    for claims in ({"groups": ["others"]}, {"groups": ["syncd-operators"]}):
+        visitor = await signed_in(house, issuer)
+        await refused(house, issuer, **claims)
+        await visitor.send("GET", ME, status=401)
+
+
+async def test_a_claim_does_not_take_the_last_admin_away(house: House, issuer: Issuer) -> None:
+    everything = ["syncd-admins", "syncd-all-accounts"]
+    visitor = await signed_in(house, issuer, groups=everything)
+    await refused(house, issuer)
+    await refused(house, issuer, groups=["syncd-admins"], syncd_accounts=[OURS])
+    assert [one.role for one in await people.listed(house.database)] == [Role.ADMIN]
+    await visitor.send("GET", ME, status=401)
+    await signed_in(house, issuer, groups=everything, sub="another", preferred_username="bob")
+    assert (await (await signed_in(house, issuer)).get(ME))["role"] == "operator"
+
+
+async def test_a_provider_is_asked_what_it_is_once_an_hour(
+    database: Database, store_url: str, tmp_path: Path, issuer: Issuer
+) -> None:
+    now = [time.time()]
+    oidc_settings = Oidc(issuer=issuer.url, client_id="syncd", client_secret=SecretStr("a secret of theirs"))
+    settings = made(store_url, tmp_path, http=Http(public_url=PUBLIC), oidc=oidc_settings)
+    async with opened(database, settings, clock=Clock(wall=lambda: now[0])) as house:
+        await signed_in(house, issuer)
+        await left(house, issuer)
+        assert issuer.discovered == 1
+        now[0] += Discovery.LIFE
+        await left(house, issuer)
+        assert issuer.discovered == 2
+
+
 async def test_without_a_provider_there_is_nothing_to_leave_for(store_url: str, tmp_path: Path) -> None:
     with pytest.raises(Rejected):
-        Provider(made(store_url, tmp_path))
+        Provider(made(store_url, tmp_path), Discovery())
 
 
 async def test_a_provider_is_whole_or_not_configured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +330,6 @@ async def test_a_provider_is_whole_or_not_configured(monkeypatch: pytest.MonkeyP
 
     settings = Settings(http=Http(public_url="https://syncd.example.com"), oidc=whole)
     with pytest.raises(BadConfiguration, match="extra"):
-        Provider(settings)
+        Provider(settings, Discovery())
     with pytest.raises(ValueError, match="public_url"):
         Settings(oidc=whole)

@@ -37,12 +37,15 @@ def now(**off: float) -> str:
 async def test_a_replay_is_planned_started_seen_and_cancelled(house: House) -> None:
     ann = await house.program(Role.OPERATOR)
     planned = await ann.send("POST", PATH, {"mode": "replay"}, 201)
-    assert (planned["state"], planned["numbers"]["adds"], planned["needs_confirmation"]) == ("planned", 0, False)
+    assert (planned["state"], planned["numbers"]["adds"], planned["needs_confirmation"]) == ("planned", 0, True)
     one = f"/api/v1/resyncs/{planned['id']}"
     await ann.send("POST", f"{one}/start", {"reason": " "}, 422)
-    started = await ann.send("POST", f"{one}/start", {"reason": "it expired"})
+    for wrong in ({}, {"confirm": "other"}):
+        told = await ann.send("POST", f"{one}/start", {"reason": "it expired", **wrong}, 409)
+        assert "send all 0 of trial again" in told["detail"]
+    started = await ann.send("POST", f"{one}/start", {"reason": "it expired", "confirm": "trial"})
     assert (started["state"], started["reason"]) == ("waiting", "it expired")
-    await ann.send("POST", f"{one}/start", {"reason": "again"}, 409)
+    await ann.send("POST", f"{one}/start", {"reason": "again", "confirm": "trial"}, 409)
     assert (await ann.get(one))["state"] == "waiting"
     assert [each["id"] for each in (await ann.get("/api/v1/resyncs?segment=trial"))["items"]] == [planned["id"]]
     assert (await ann.send("POST", f"{one}/cancel", {}))["state"] == "cancelled"

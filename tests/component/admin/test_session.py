@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from http.cookies import SimpleCookie
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from yarl import URL
 
+from syncd.admin.desk import Desk
 from syncd.domain.access import COMMAND_LINE, Role
 from syncd.operations import people
 from syncd.operations.passwords import Guesses, Passwords
@@ -114,7 +116,7 @@ async def test_whoever_is_given_another_role_is_signed_out(house: House) -> None
 async def test_whoever_is_removed_is_signed_out_and_stays_out(house: House) -> None:
     visitor, admin = await house.browser(Role.VIEWER), await house.program()
     await house.browser(Role.ADMIN)
-    await admin.send("DELETE", "/api/v1/people/viewer-0", status=204)
+    await admin.send("DELETE", "/api/v1/people/viewer-0", {"confirm": "viewer-0"}, 204)
     await visitor.send("GET", ME, status=401)
     await visitor.send("POST", ME, {"name": "viewer-0", "password": PASSWORD}, status=401)
 
@@ -122,7 +124,7 @@ async def test_whoever_is_removed_is_signed_out_and_stays_out(house: House) -> N
 async def test_the_last_admin_of_everything_stays(house: House) -> None:
     await house.browser(Role.ADMIN)
     program = await house.program()
-    await program.send("DELETE", "/api/v1/people/admin-0", status=409)
+    await program.send("DELETE", "/api/v1/people/admin-0", {"confirm": "admin-0"}, 409)
     await program.send("PATCH", "/api/v1/people/admin-0", {"role": "viewer"}, status=409)
     assert [one["name"] for one in (await program.get("/api/v1/people"))["items"]] == ["admin-0"]
 
@@ -188,6 +190,42 @@ def test_guesses_from_everywhere_are_counted_together_and_forgotten_in_the_end()
     assert not guesses.wait("ann", "10.9.9.9")
 
 
+def test_guesses_at_many_names_are_counted_by_address_and_in_all() -> None:
+    guesses = Guesses(lambda: 0.0)
+    for number in range(Guesses.FROM_ADDRESS):
+        assert not guesses.wait(f"name-{number}", f"2001:db8::{number:x}")
+        guesses.note(f"name-{number}", f"2001:db8::{number:x}")
+    assert guesses.wait("another", "2001:db8::ffff")  # the same /64
+    assert not guesses.wait("another", "2001:db8:0:1::1")
+    for number in range(Guesses.IN_ALL - Guesses.FROM_ADDRESS):
+        assert not guesses.wait("another", "10.0.0.1")
+        guesses.note(f"other-{number}", f"10.{number % 250}.0.1")
+    assert guesses.wait("another", "192.0.2.1")
+
+
+def test_a_right_guess_counts_nowhere() -> None:
+    guesses = Guesses(lambda: 0.0)
+    for number in range(2 * Guesses.IN_ALL):
+        assert not guesses.wait(f"name-{number % 400}", "10.0.0.1")
+        guesses.note(f"name-{number % 400}", "10.0.0.1")
+        guesses.forgive(f"name-{number % 400}", "10.0.0.1")
+
+
+async def test_who_comes_while_too_many_sign_in_is_sent_away(house: House) -> None:
+    await house.browser(Role.VIEWER, name="ann")
+    visitor = await house.visitor(Origin=house.base)
+
+    async def tried(name: str) -> tuple[int, str]:
+        async with await visitor.ask("POST", ME, json={"name": name, "password": "wrong password"}) as response:
+            return response.status, response.headers.get("Retry-After", "")
+
+    told = await asyncio.gather(*(tried(f"name-{number}") for number in range(90)))
+    sent_away = [retry for status, retry in told if status == 429]
+    assert sent_away == ["2"] * len(sent_away)
+    assert 0 < len(sent_away) < 90
+    assert {status for status, _ in told} == {401, 429}
+
+
 @pytest.mark.parametrize(("url", "name"), [("https://syncd.example", "__Host-syncd"), (None, "syncd-session")])
 async def test_the_cookie_is_guarded(database: Database, settings: Settings, url: str | None, name: str) -> None:
     http = settings.http.model_copy(update={"public_url": url})
@@ -202,6 +240,27 @@ async def test_the_cookie_is_guarded(database: Database, settings: Settings, url
     assert (held["httponly"], held["samesite"], held["path"], held["domain"]) == (True, "Strict", "/", "")
     assert bool(held["secure"]) == bool(url)
     assert bool(strict) == bool(url)
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "warned"),
+    [
+        ("127.0.0.1", None, False),
+        ("::1", None, False),
+        ("localhost", "http://localhost:8080", False),
+        ("0.0.0.0", None, True),
+        ("10.0.0.7", "http://syncd.example.com", True),
+        ("0.0.0.0", "https://syncd.example.com", False),
+    ],
+)
+def test_whoever_listens_to_others_without_https_is_told_what_to_set(
+    database: Database, settings: Settings, host: str, url: str | None, warned: bool
+) -> None:
+    http = settings.http.model_copy(update={"public_url": url, "host": host})
+    caution = Desk(database=database, settings=settings.model_copy(update={"http": http})).caution
+    assert ("SYNCD_HTTP__PUBLIC_URL" in caution and host in caution) is warned
+    assert bool(caution) is warned
+    assert "\n" not in caution
 
 
 async def test_the_first_admin_comes_from_the_environment_and_only_the_first(

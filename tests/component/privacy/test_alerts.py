@@ -12,22 +12,24 @@ from aiohttp import web
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
+from syncd.domain.access import By, Door
 from syncd.domain.alerts import Condition, Kind, of_segment, of_token, of_version
 from syncd.domain.change import Kind as Holds
 from syncd.domain.events import AlertHealed, AlertRaised, Event, WebhookFailed
 from syncd.domain.resync import Mode, Origin, State
 from syncd.domain.segment import MemberKey, MemberParking, Segment, SegmentKey, SegmentParking
 from syncd.errors import BadConfiguration
+from syncd.operations import erasure
 from syncd.reconcile.alert import Alerter
 from syncd.reconcile.webhook import Webhook, signature
-from syncd.settings import Alerts, Linkedin, Settings, load
-from syncd.store import alerts, resyncs, segments
+from syncd.settings import Alerts, Erasure, Linkedin, Settings, load
+from syncd.store import alerts, erasures, resyncs, segments
 from syncd.store.alerts import notifications
 from syncd.store.engine import Database
 from syncd.store.tables import later
 from syncd.store.tables import segments as segment_rows
 from tests.component.operations.conftest import made
-from tests.component.privacy.stage import Stage
+from tests.component.privacy.stage import KEY, Stage
 
 SECRET = "a secret of the receiver's"
 DAY = 86_400.0
@@ -285,3 +287,33 @@ def test_a_webhook_needs_a_secret(tmp_path: Path) -> None:
     file.write_text("{}")
     with pytest.raises(BadConfiguration, match="needs a secret"):
         load({"SYNCD_ALERTS__WEBHOOK_URL": "https://hooks.example.com/"}, config=file)
+
+
+async def test_an_erasure_that_stands_still_is_told_after_1_7_and_21_days_and_healed_when_it_is_done(
+    stage: Stage, alerter: Alerter, settings: Settings
+) -> None:
+    keyed = settings.model_copy(update={"erasure": Erasure(key=SecretStr(KEY))})
+    await stage.commit("trial", {"email": "jane@example.com"})
+    await stage.take()
+    await stage.accept()
+    async with stage.database.begin() as connection:
+        await connection.execute(update(segment_rows).where(segment_rows.c.key == "trial").values(paused=True))
+    begun = await erasure.begin(
+        stage.database, keyed, "jane@example.com", by=By(name="ann", door=Door.SHELL, reason="7"), confirmation="ERASE"
+    )
+    for _ in range(3):
+        await stage.eraser.look()
+    for days in (0.9, 1.1, 2.0, 7.1, 22.0):
+        async with stage.database.begin() as connection:
+            await connection.execute(update(erasures.erasures).values(begun_at=later(-days * DAY)))
+        await alerter.look()
+    (standing, *_) = said = [one.words for one in stage.events if isinstance(one, AlertRaised)]
+    assert len(said) == 3
+    assert standing == (
+        f"erasure {begun.id} of segment trial has waited for a day: the segment is paused: resume it: "
+        f"`syncd erasures show {begun.id}`"
+    )
+    async with stage.database.begin() as connection:
+        await connection.execute(update(erasures.erasure_places).values(stage=erasures.DONE))
+    await alerter.look()
+    assert told(stage)[-1] == ("erasure_waiting", "healed")

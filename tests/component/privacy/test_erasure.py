@@ -133,9 +133,9 @@ async def test_a_plan_goes_on_without_an_erased_person_and_behind_whom_it_had_re
         assert found is not None
         assert found.position == max((one for one in (first, cousin) if one < ids(CANARY)[0]), default=None)
         assert found.subject_position == "a cousin"
-        left = [item.identity for item in await resyncs.next_items(connection, number, b"", 10)]
+        left = [item.identity for item in await plans.next_items(connection, number, b"", 10)]
         assert left == sorted([first, cousin])
-        assert await resyncs.next_lines(connection, number, "", 10) == {"a cousin": cousin}
+        assert await plans.next_lines(connection, number, "", 10) == {"a cousin": cousin}
         body = await plans.part(connection, number, 0)
         assert body is not None
         assert unpack_part(body).rows == [(cousin, None, None), (first, None, None), (cousin, None, None)]

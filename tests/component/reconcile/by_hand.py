@@ -244,6 +244,7 @@ async def _hand(database: Database, settings: Settings, key: str, before: Hand |
         wishes=operations.wishes(settings),
         fuse=settings.resync.fuse,
         allow_names_only=False,
+        suppressed=tools.suppression.named,
     )
     there = {} if before is None else before.there
     sent = [] if before is None else before.sent

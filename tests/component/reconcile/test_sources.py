@@ -24,9 +24,9 @@ from syncd.operations.snapshots import Snapshot
 from syncd.reconcile import sources
 from syncd.reconcile.sources import Form
 from syncd.settings import Source
-from syncd.store import plans, source
-from syncd.store.plans import schedules
+from syncd.store import source, unplanned
 from syncd.store.resyncs import age_of
+from syncd.store.schedules import schedules
 from tests.component.reconcile.by_hand import WHY, Crm, Hand, address, holding, identity
 from tests.component.reconcile.test_resync import TEN, crm, hand, settled, with_source
 from tests.conftest import fresh_database
@@ -248,13 +248,13 @@ async def test_who_is_forgotten_leaves_plans_and_files(hand: Hand, crm: Crm) -> 
     found = await snapshots.preview(hand.database, hand.settings, "trial", snapshot, csv_of([*TEN, 20, 21]), by=WHY)
     gone = {identity(20)}
     async with hand.database.begin() as connection:
-        await plans.forget_identities(connection, [hand.lane.segment.id], gone)
+        await unplanned.forget_identities(connection, [hand.lane.segment.id], gone)
     await hand.round()
     numbers = (await hand.shown(found.id)).numbers
     assert numbers is not None
     assert numbers.adds == 1
     async with hand.database.begin() as connection:
-        await plans.forget_identities(connection, [hand.lane.segment.id], {identity(21)})
+        await unplanned.forget_identities(connection, [hand.lane.segment.id], {identity(21)})
     await resyncs.start(hand.database, hand.settings, found.id, by=WHY)
     await hand.round()
     assert (await hand.finish(found.id)).progress.sent == 0
