@@ -6,17 +6,19 @@ server. What starts work carries a key of its own, so a request whose answer got
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import aiohttp
 import msgspec
 import yarl
-from aiohttp import ClientResponse, ClientSession, ClientTimeout
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, hdrs
 
 from syncd import __version__
 from syncd.admin import problems, repeats
@@ -32,16 +34,17 @@ T = TypeVar("T")
 PATIENCE: Final = 300.0
 """Seconds without a byte until an answer is given up: insights may wait for LinkedIn and its limits."""
 _CONNECTING: Final = 15.0
-_TRIES: Final = 2
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 
 class Client:
     """A server's API, asked with one token."""
 
-    def __init__(self, address: Address, session: ClientSession, patience: float) -> None:
+    def __init__(self, address: Address, session: ClientSession, patience: float, sleep: Sleep) -> None:
         self._address: Final = address
         self._session: Final = session
         self._patience: Final = patience
+        self._sleep: Final = sleep
 
     async def ask(self, ask: Ask[T]) -> T:
         async with self._answered(ask) as response:
@@ -65,9 +68,14 @@ class Client:
         """The answer to a request that was let through. Raises SyncdError for any other, and for none."""
         try:
             async with await self._sent(ask) as response:
-                if response.status >= 300:
-                    raise await self._refused(response)
-                yield response
+                if response.status < 300:
+                    yield response
+                    return
+                transport = response.connection.transport if response.connection is not None else None
+                refusal = await self._refused(response)
+                if ask.file is not None and transport is not None:
+                    transport.abort()  # the rest of the file is on its way still
+                raise refusal
         except aiohttp.ClientConnectorCertificateError:
             raise BadConfiguration(
                 f"{URL}: its certificate is not trusted (SSL_CERT_FILE names a file with other authorities)"
@@ -80,20 +88,30 @@ class Client:
             raise Transient(f"the connection to {self._address.url} broke off: try again") from None
 
     async def _sent(self, ask: Ask[Any]) -> ClientResponse:
-        """Sends it, and once more on a new connection if the first breaks off and nothing can be done twice by that."""
+        """Sends it, and once more on a new connection if the first breaks off and nothing can be done twice by that. The
+        second waits while the server is still at work on the first.
+        """
         key = None if ask.route.is_safe else str(uuid4())
-        tries = _TRIES if ask.route.is_safe or ask.route.starts_work else 1
-        while True:
-            tries -= 1
-            try:
-                return await self._session.request(
-                    ask.route.method, self._url(ask), allow_redirects=False, **_carried(ask, key)
-                )
-            except aiohttp.ClientConnectorError:
+        try:
+            return await self._once(ask, key)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if not (ask.route.is_safe or ask.route.starts_work):
                 raise
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                if not tries:
-                    raise
+        waited = 0.0
+        while True:
+            response = await self._once(ask, key)
+            pause = response.headers.get(hdrs.RETRY_AFTER, "")
+            if response.status != HTTPStatus.CONFLICT or not pause.isdigit() or waited >= self._patience:
+                return response
+            response.release()
+            waited += int(pause)
+            await self._sleep(int(pause))
+
+    async def _once(self, ask: Ask[Any], key: str | None) -> ClientResponse:
+        method, url = ask.route.method, self._url(ask)
+        return await self._session.request(method, url, allow_redirects=False, **_carried(ask, key))
 
     def _url(self, ask: Ask[Any]) -> yarl.URL:
         path = filled(ask.route, {name: quote(value, safe="") for name, value in ask.parts.items()})
@@ -142,9 +160,9 @@ def _reason(problem: aiohttp.ClientConnectorError) -> str:
 
 
 @asynccontextmanager
-async def client(address: Address, patience: float = PATIENCE) -> AsyncIterator[Client]:
+async def client(address: Address, patience: float = PATIENCE, sleep: Sleep = asyncio.sleep) -> AsyncIterator[Client]:
     """A client for as long as the block."""
     headers = {"Authorization": f"Bearer {address.token}", "User-Agent": f"syncd/{__version__}"}
     timeout = ClientTimeout(total=None, sock_connect=min(_CONNECTING, patience), sock_read=patience)
     async with ClientSession(headers=headers, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        yield Client(address, session, patience)
+        yield Client(address, session, patience, sleep)

@@ -20,7 +20,7 @@ from syncd.admin.api.wire import Why
 from syncd.cli.address import Address, address
 from syncd.cli.asking import asked
 from syncd.cli.client import client
-from syncd.errors import BadConfiguration, Transient
+from syncd.errors import Absent, BadConfiguration, Transient
 from syncd.operations.segments import SegmentDetails
 from tests.component.cli.conftest import configuration
 from tests.component.cli.served import House, command, serving
@@ -147,6 +147,55 @@ def test_two_commands_have_two_keys() -> None:
         for _ in range(2):
             command("segments", "pause", "ours", SYNCD_URL=url, SYNCD_TOKEN=TOKEN)
     assert len({one["headers"]["Idempotency-Key"] for one in recorder.seen}) == 2
+
+
+async def test_the_second_request_waits_while_the_server_is_at_work_on_the_first() -> None:
+    keys: list[str] = []
+    slept: list[float] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        keys.append(request.headers["Idempotency-Key"])
+        if len(keys) == 1:
+            assert request.transport is not None
+            request.transport.abort()
+        under_way, done = len(keys) < 4, problem(404, "done")
+        if under_way:
+            return web.json_response(problem(409, "under way"), status=409, headers={"Retry-After": "2"})
+        return web.json_response(done, status=404, content_type="application/problem+json")
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    async with TestServer(app, host="127.0.0.1") as served:
+        where = Address(url=str(served.make_url("")).rstrip("/"), token=TOKEN)
+        async with client(where, sleep=sleep) as asking:
+            with pytest.raises(Absent, match="done"):
+                await asking.ask(asked("POST /segments/{segment}/pause", SegmentDetails, Why(), {"segment": "ours"}))
+    assert (len(set(keys)), len(keys), slept) == (1, 4, [2, 2])
+
+
+def test_a_file_that_is_refused_before_it_is_read_is_told_as_refused(tmp_path: Path, house: House) -> None:
+    config = configuration(tmp_path / "there", house.copied(tmp_path / "there"))
+    file = tmp_path / "people.csv"
+    file.write_text("email\n" + "a.long.address.of.somebody@example.com\n" * 200_000)
+    upload = (
+        "resync",
+        "ours",
+        "--mode",
+        "reconcile",
+        "--file",
+        str(file),
+        "--as-of",
+        "2026-01-01T00:00:00",
+        "--dry-run",
+    )
+    with serving(config) as url:
+        for name, words in (("a viewer", "needs the role operator"), ("command line", "within the last 24 hours")):
+            told = command(*upload, SYNCD_URL=url, SYNCD_TOKEN=house.tokens[name])
+            assert (told.code, told.out) == (2, ""), told
+            assert words in told.err
 
 
 def test_what_could_be_done_twice_is_not_sent_again() -> None:
