@@ -241,6 +241,14 @@ def test_the_token_is_in_one_header_and_a_path_before_the_api_is_kept() -> None:
     assert "cnry" not in seen["path"] + told.out + told.err
 
 
+@pytest.mark.parametrize("name", ["..", ".", ""])
+def test_a_name_that_a_proxy_would_take_for_another_path_is_not_sent(name: str) -> None:
+    recorder = Recorder(cuts=0)
+    with server(recorder.answer) as url:
+        told = command("users", "remove", name, SYNCD_URL=url, SYNCD_TOKEN=TOKEN)
+    assert (told.code, told.err, recorder.seen) == (2, f"syncd: {name!r} is no name\n", [])
+
+
 async def test_a_certificate_of_a_stranger_is_not_trusted(tmp_path: Path) -> None:
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trusting.load_cert_chain(*_certificate(tmp_path))

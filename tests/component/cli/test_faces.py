@@ -73,6 +73,7 @@ STORIES: dict[str, list[Step]] = {
         step("members", "list"),
         step("members", "resume", "demo"),
         step("members", "resume", "nobody", code=2),
+        *(step("members", "pause", name, code=2) for name in ("..", ".", "", "a/b?c#d %", "Ünknown")),
         step("members", "sign-in", "demo", "--redirect-uri", "https://example.com/back", code=78),
         step("members", "sign-in", "nobody", "--redirect-uri", "https://example.com/back", code=2),
     ],
@@ -147,6 +148,8 @@ STORIES: dict[str, list[Step]] = {
         step("users", "remove", "bob"),
         step("users", "remove", "ann", code=2),
         step("users", "remove", "nobody", code=2),
+        step("users", "remove", "..", code=2),
+        step("users", "role", "a/../ann", "viewer", code=2),
     ],
     "a token is made, listed and revoked": [
         step("tokens", "add", "crm", "--role", "operator", "--days", "30", "--account", OURS),
