@@ -55,13 +55,12 @@ class Rounds:
 
         async def provision() -> None:
             async with self._tools.database.read() as connection:
-                bindings, _ = await segments.of_members(connection, [self._member.key], lists=True)
-            wanting = [binding for binding in bindings if binding.order or binding.segment.dmp_id is None]
+                wanting = await segments.wanting(connection, self._member.key)
             for binding in wanting:
                 if self._member.trusts(time.monotonic()):
                     await provisioner.carry_out(binding)
             if wanting:
-                await refresh.refresh(self._member, self._tools)
+                await refresh.refresh([self._member], self._tools)
             await asyncio.sleep(_PAUSE)
 
         return provision
@@ -83,7 +82,7 @@ class Rounds:
                 bindings, moment = await segments.of_members(connection, [self._member.key], lists=True)
             may_ask = self._member.may_send(time.monotonic())
             seen = may_ask and await tracker.follow([binding.segment for binding in bindings], moment)
-            await refresh.refresh(self._member, self._tools)
+            await refresh.refresh([self._member], self._tools)
             await self._looked(seen)
             ends = self._member.tokens.ends
             if ends != told:
@@ -106,9 +105,9 @@ class Rounds:
 
         async def advance() -> None:
             async with self._tools.database.read() as connection:
-                bindings, moment = await segments.of_members(connection, [self._member.key])
-            if await resyncer.advance([binding.segment for binding in bindings], moment):
-                await refresh.refresh(self._member, self._tools)
+                moment = await segments.moment(connection)
+            if await resyncer.advance([lane.segment for lane in self._member.lanes()], moment):
+                await refresh.refresh([self._member], self._tools)
             else:
                 await asyncio.sleep(_PAUSE)
 

@@ -168,9 +168,10 @@ class Daemon:
                             self._tools,
                             self._settings.outbox.poll_interval,
                             hint,
-                            self._reached,
+                            lambda trouble: self._reached(trouble or ownership.trouble),
                         )
                     ),
+                    group.create_task(watch.follow(lambda: ownership.owned, self._tools)),
                     group.create_task(watch.measure(lambda: ownership.owned, self._tools)),
                     group.create_task(
                         watch.prune(lambda: ownership.owned, self._tools, Kept(**self._settings.retention.model_dump()))

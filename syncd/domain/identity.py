@@ -113,7 +113,7 @@ def country_code(text: str | None) -> str | None:
 def members(element: msgspec.Struct) -> bytes:
     """The members of an element that are not None, each after a comma, to stand behind its action and ids."""
     text = _encode(element)
-    return b"," + text[1:-1] if len(text) > len("{}") else b""
+    return b"," + text[1:-1] if text != b"{}" else b""
 
 
 def read_leniently(

@@ -43,8 +43,9 @@ APART: Final = Backoff(60.0, 300.0)
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What a 429 asks for: `seconds` until the next request may go; `in_a_row` counts the 429s that led here. It holds for
-    one resource of a member, or of all of an application's where `member` is empty.
+    """What a 429 asks for: no request before `until`, a moment by the monotonic clock of the process that holds it (the
+    database keeps it as a moment of its own clock); `in_a_row` counts the 429s that led here. It holds for one resource
+    of a member, or of all of an application's where `member` is empty.
     """
 
     application: str
@@ -52,7 +53,16 @@ class Wait:
     resource: str
     scope: Scope
     in_a_row: int
-    seconds: float
+    until: float
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """For whom it holds, and for which resource."""
+        return self.member, self.resource
+
+    def or_longer(self, other: Wait | None) -> Wait:
+        """The one of two that ends later."""
+        return self if other is None or other.until <= self.until else other
 
 
 def throttle_wait(scope: Scope, in_a_row: int, retry_after: float | None, dice: Dice) -> float:

@@ -40,6 +40,7 @@ _RARE: Final = (
 )
 """Counters by segment of what hardly ever happens: they begin at 0, so that the first time is seen."""
 
+_STATUSES: Final = frozenset(one.value for one in Status)
 _STATUS_NAME: Final = re.compile(r"[A-Z][A-Z_]{0,39}")
 
 
@@ -58,6 +59,8 @@ class Metrics:
         self._monotonic = monotonic
         self._families: dict[str, Family] = {one.name: family(one) for one in catalogue.ALL}
         self._pauses: dict[tuple[str, str], float] = {}
+        self._foreign: dict[str, str] = {}
+        """Statuses by segment that are none of the documented ones: their series goes when another is seen."""
         self._lags: deque[tuple[float, float]] = deque()
         self._ticked = monotonic()
         for one in self._families.values():
@@ -120,6 +123,7 @@ class Metrics:
             case events.ResourceBackedOff(member=member, resource=resource, seconds=seconds):
                 self._pauses[member, resource] = self._monotonic() + seconds
             case events.SegmentParked(segment=segment, reason=reason):
+                self._gauge(catalogue.SEGMENT_PARKED).drop(segment=segment)
                 self._gauge(catalogue.SEGMENT_PARKED).set(1, segment, reason)
                 if reason == SegmentParking.LOST:
                     self._forget_status(segment)
@@ -137,6 +141,7 @@ class Metrics:
             case events.RoleSeen(member=member, account=account, may_write=may_write):
                 self._gauge(catalogue.MAY_WRITE).set(int(may_write), member, account)
             case events.MemberParked(member=member, reason=reason):
+                self._gauge(catalogue.MEMBER_PARKED).drop(member=member)
                 self._gauge(catalogue.MEMBER_PARKED).set(1, member, reason)
             case events.MemberResumed(member=member, reason=reason):
                 self._gauge(catalogue.MEMBER_PARKED).set(None, member, reason)
@@ -209,11 +214,13 @@ class Metrics:
             self._counter(catalogue.UNDOCUMENTED_TRANSITIONS).add(1, event.segment)
 
     def _status_seen(self, event: events.StatusSeen) -> None:
-        status = self._gauge(catalogue.SEGMENT_STATUS)
-        status.drop(segment=event.segment)
+        status, label = self._gauge(catalogue.SEGMENT_STATUS), _status_label(event.status)
+        status.set(None, event.segment, self._foreign.pop(event.segment, label))
         for known in Status:
             status.set(0, event.segment, known.value)
-        status.set(1, event.segment, _status_label(event.status))
+        status.set(1, event.segment, label)
+        if label not in _STATUSES:
+            self._foreign[event.segment] = label
         self._gauge(catalogue.SEGMENT_STATUS_SINCE).set(event.since, event.segment)
         self._gauge(catalogue.SEGMENT_INPUT_COUNT).set(event.input_count, event.segment)
         self._gauge(catalogue.SEGMENT_MATCHED_COUNT).set(event.matched_count, event.segment)

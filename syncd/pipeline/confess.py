@@ -38,7 +38,7 @@ async def confess(member: Member, tools: Tools) -> None:
 
     async def work(connection: AsyncConnection) -> None:
         for wait in member.unwritten.values():
-            await throttles.remember(connection, wait)
+            await throttles.remember(connection, wait, tools.monotonic)
         for segment, traces in sent.items():
             if traces:
                 await batches.promise_reassertion(connection, segment, traces, 2 * tools.request_timeout)

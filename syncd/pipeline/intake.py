@@ -99,9 +99,8 @@ class _Taken:
 
 
 async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: Tools, most: int) -> _Taken:
-    await fence(connection, member.grant)
     segment = lane.segment
-    mark = await intakes.mark(connection, segment.id)
+    mark = await intakes.mark(connection, member.grant, segment.id)
     parked = mark.parked
     if parked is None and (mark.epoch, mark.high_water) < lane.taken:
         parked = receded(segment.key, mark.high_water, lane.taken[1])
@@ -112,7 +111,7 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
         return _Taken([], Harvest([], [], {}, {}), [], epoch=mark.epoch, more=False)
     changes = await outbox.take(connection, segment.key, most)
     if not changes:
-        await intakes.ended(connection, segment.id, mark.high_water, crashes=0, subjects=False)
+        await intakes.ended(connection, segment.id, [], mark.high_water, crashes=0, subjects=False)
         return _Taken([], Harvest([], [], {}, {}), [], epoch=mark.epoch, more=False)
     ready, deaths = prepared(changes, segment.kind, allow_names_only=tools.allow_names_only)
     sifted = await tools.suppression.sift(connection, segment.key, ready, mark.suppressed)
@@ -120,16 +119,17 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
     going, needless = sifted.settled(known)
     harvest = collapse.collapse(going, [*deaths, *sifted.deaths], known)
     harvest.drafts[0].rows.extend((row, RowFate.NEEDLESS) for row in needless)
-    numbers = await batches.write(connection, segment.id, BatchKind.LIVE, harvest.drafts)
+    # Fewer rows than asked for may still mean more: a take stops at 4 MiB too. The next poll says.
+    more = len(changes) == most
+    crashes = 1 if more and most > 1 else mark.crashes if most == 1 else 0
+    numbers = await intakes.ended(
+        connection, segment.id, harvest.drafts, changes[-1].id, crashes=crashes, subjects=bool(harvest.subjects)
+    )
     await batches.bury_rows(connection, segment.id, numbers[0], harvest.deaths)
     if harvest.released:
         await ledger.release(connection, segment.id, harvest.released)
     if harvest.subjects:
         await ledger.hold(connection, segment.id, harvest.subjects)
-    # Fewer rows than asked for may still mean more: a take stops at 4 MiB too. The next poll says.
-    more = len(changes) == most
-    crashes = 1 if more and most > 1 else mark.crashes if most == 1 else 0
-    await intakes.ended(connection, segment.id, changes[-1].id, crashes=crashes, subjects=bool(harvest.subjects))
     return _Taken(changes, harvest, numbers, epoch=mark.epoch, more=more)
 
 

@@ -46,6 +46,11 @@ class Open:
         made.refresh()
         return made
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it was taken from the outbox, not from the ledger, a dead letter or a resync."""
+        return self.journey.kind is BatchKind.LIVE
+
     def refresh(self) -> None:
         """Keys and identities of what is still unsettled."""
         elements, states = self.journey.elements, self.journey.states
@@ -172,11 +177,12 @@ class Lane:
 
     def takes_rows(self, now: float) -> bool:
         """Whether intake may take rows: open and not parked, nothing blocked, not too much waiting for another attempt. A
-        trickle gathers in the outbox while a batch waits for its turn: more batches would not go sooner.
+        trickle gathers in the outbox while a batch waits for its turn: more batches would not go sooner. What comes from the
+        ledger has bounds of its own and holds up nothing: a replay never lacks batches that wait.
         """
         if not self.waiting or self.is_held_up or not self.is_open(now) or self.gathering.locked():
             return False
-        if any(batch.behind for batch in self.batches) or (self.unsent() and not self.brimming):
+        if any(batch.behind for batch in self.batches if batch.is_live) or (self.unsent() and not self.brimming):
             return False
         return sum(1 for batch in self.batches if batch.is_retrying) < RETRYING
 
@@ -201,9 +207,11 @@ class Lane:
         return not any(batch.in_flight for batch in self.batches)
 
     def unsent(self) -> int:
-        """Batches whose turn has not come yet."""
+        """Batches of live changes whose turn has not come yet."""
         return sum(
-            1 for batch in self.batches if not batch.behind and not batch.in_flight and batch.journey.attempts == 0
+            1
+            for batch in self.batches
+            if batch.is_live and not batch.behind and not batch.in_flight and batch.journey.attempts == 0
         )
 
 
@@ -310,7 +318,7 @@ class Road:
             batch
             for lane in self.lanes.values()
             for batch in lane.batches
-            if batch.journey.kind is not BatchKind.LIVE and not batch.in_flight and batch.journey.attempts == 0
+            if not batch.is_live and not batch.in_flight and batch.journey.attempts == 0
         )
         if sum(1 for _ in waiting) >= AGAIN_AHEAD:
             return None

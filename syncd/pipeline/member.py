@@ -61,7 +61,7 @@ class Member:
     reactions: int = 0
     throttles_in_a_row: dict[str, int] = field(default_factory=dict)
     throttled_at: dict[str, float] = field(default_factory=dict)
-    unwritten: dict[str, Wait] = field(default_factory=dict)
+    unwritten: dict[tuple[str, str], Wait] = field(default_factory=dict)
 
     def trusts(self, now: float) -> bool:
         return not self.lost and now < self.trusted_until
@@ -92,11 +92,15 @@ class Member:
             batch.journey.uncertain or batch.journey.doubted for lane in self.lanes() for batch in lane.batches
         )
 
+    def owe(self, wait: Wait) -> None:
+        """A pause that the database does not hold yet; where two meet, the longer one stays."""
+        self.unwritten[wait.place] = wait.or_longer(self.unwritten.get(wait.place))
+
     def written(self, waits: Iterable[Wait]) -> None:
         """The database holds these pauses now; one that replaced its like meanwhile is still to be written."""
         for wait in waits:
-            if self.unwritten.get(wait.resource) is wait:
-                del self.unwritten[wait.resource]
+            if self.unwritten.get(wait.place) is wait:
+                del self.unwritten[wait.place]
 
     def lose(self) -> None:
         """Another replica owns the member: nothing of it goes out from here any more."""

@@ -56,6 +56,8 @@ class Ownership:
         self._tools = tools
         self._held: dict[MemberKey, _Holding] = {}
         self._ended = asyncio.Event()
+        self.trouble = ""
+        """Why leases could not be written the last time: a database that can be read only keeps nobody's."""
 
     @property
     def owned(self) -> list[Member]:
@@ -67,7 +69,9 @@ class Ownership:
             while not stop.is_set():
                 try:
                     await self._round(group)
+                    self.trouble = ""
                 except Transient as error:
+                    self.trouble = str(error)
                     self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
                 await self._rest(stop)
             for holding in self._held.values():
@@ -172,7 +176,7 @@ class Ownership:
 
             async def give_back(connection: AsyncConnection) -> None:
                 for pause in member.unwritten.values():
-                    await throttles.remember(connection, pause)
+                    await throttles.remember(connection, pause, self._tools.monotonic)
                 await leases.give_back(connection, holding.grant, wait=wait)
 
             try:

@@ -120,7 +120,8 @@ def pause(flight: Flight, throttled: Throttled) -> None:
     wait = throttle_wait(throttled.scope, in_a_row, throttled.retry_after, tools.dice)
     member.pacers[road.resource].shut(wait, probe=throttled.scope is not Scope.MINUTE)
     whom = "" if throttled.scope is Scope.APPLICATION_DAY else member.key
-    member.unwritten[road.resource] = Wait(member.application, whom, road.resource, throttled.scope, in_a_row, wait)
+    until = tools.monotonic() + wait
+    member.owe(Wait(member.application, whom, road.resource, throttled.scope, in_a_row, until))
     if counts:
         member.throttles_in_a_row[road.resource] = in_a_row
         member.throttled_at[road.resource] = tools.monotonic()

@@ -6,7 +6,9 @@ lane is never touched: only what is known about it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syncd.domain.events import MemberParked, MemberResumed, SegmentParked, SegmentResumed
 from syncd.domain.outcome import Scope
 from syncd.domain.retry import Wait
-from syncd.domain.segment import MemberParking, SegmentKey, SegmentParking, Status
+from syncd.domain.segment import MemberKey, MemberParking, SegmentKey, SegmentParking, Status
 from syncd.domain.settlement import Journey
 from syncd.linkedin.pacing import Pacer
 from syncd.pipeline.lanes import Lane
@@ -37,7 +39,7 @@ async def load(member: Member, tools: Tools) -> None:
     After an owner that did not end cleanly nobody knows whether those were sent, so all of them are uncertain; also what
     is settled, for an attempt before that one may have been uncertain to the owner.
     """
-    await refresh(member, tools)
+    await refresh([member], tools)
     lanes = {lane.segment.id: lane for lane in member.lanes()}
     async with tools.database.read() as connection:
         stored = await batches.open_of(connection, list(lanes))
@@ -78,45 +80,79 @@ def _tell(member: Member, tools: Tools) -> None:
             tools.emit(SegmentParked(segment=segment.key, reason=segment.parked.value, words=segment.parked_words))
 
 
-async def refresh(member: Member, tools: Tools) -> None:
-    """Brings memory up to date; not where something was decided here while the database was read: the next time will."""
-    reacting, reactions = member.reacting, member.reactions
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the database says of some members. `moment` is its clock, seconds since 1970; sets are of segments."""
+
+    bindings: Mapping[str, Sequence[Binding]]
+    moment: float
+    states: Mapping[str, tuple[str, bool, str | None, str]]
+    waits: Sequence[Wait]
+    epoch_parked: bool
+    owed: Collection[int]
+    wanted: Collection[int]
+    resyncing: Collection[int]
+
+
+async def refresh(members: Collection[Member], tools: Tools) -> None:
+    """Brings memory up to date; of a member not where something was decided here while the database was read: the next
+    time will. Raises Transient.
+    """
+    before = [(member, member.reacting, member.reactions) for member in members]
+    told = await _read([member.key for member in members], tools)
+    for member, reacting, reactions in before:
+        if not (reacting or member.reacting or member.reactions != reactions):
+            _take_in(told, member, tools)
+
+
+async def _read(keys: Sequence[MemberKey], tools: Tools) -> _Told:
     async with tools.database.read() as connection:
-        bindings, moment = await segments.of_members(connection, [member.key])
-        states = await segments.member_states(connection, [member.key])
-        waits = await throttles.of(connection, member.application, member.key)
-        recorded = await source.recorded(connection)
-        ids = [binding.segment.id for binding in bindings]
-        owed = await letters.due_segments(connection, ids)
-        wanted = await letters.wanted_segments(connection, ids)
-        resyncing = await resyncs.going(connection, ids)
-    if reacting or member.reacting or member.reactions != reactions:
-        return
+        bindings, moment = await segments.of_members(connection, keys)
+        by_member: dict[str, list[Binding]] = defaultdict(list)
+        for binding in bindings:
+            by_member[binding.segment.member].append(binding)
+        return _Told(
+            bindings=by_member,
+            moment=moment,
+            states=await segments.member_states(connection, keys),
+            waits=await throttles.of(connection, keys, tools.monotonic),
+            epoch_parked=await source.parked(connection),
+            owed=await letters.due_segments(connection, keys),
+            wanted=await letters.wanted_segments(connection, keys),
+            resyncing=await resyncs.going(connection, keys),
+        )
+
+
+def _take_in(told: _Told, member: Member, tools: Tools) -> None:
     now = tools.monotonic()
-    _, member.paused, parked, member.parked_words = states.get(member.key, (member.application, False, None, ""))
+    _, member.paused, parked, member.parked_words = told.states.get(member.key, (member.application, False, None, ""))
     if parked is None and member.parked is not None:
         tools.emit(MemberResumed(member=member.key, reason=member.parked.value))
         member.parked, member.probes = None, 0
     elif parked is not None and member.parked is None:
         member.parked = MemberParking(parked)
-    member.epoch_parked = recorded.parked_words is not None
-    for wait in waits:
-        pacer = member.pacers.get(wait.resource)
-        if pacer is not None and (wait.seconds > 0 or wait.resource not in member.throttles_in_a_row):
+    member.epoch_parked = told.epoch_parked
+    for wait in told.waits:
+        pacer = member.pacers.get(wait.resource) if _holds_for(wait, member) else None
+        if pacer is not None and (wait.until > now or wait.resource not in member.throttles_in_a_row):
             _heed(wait, pacer, member, now)
-    for segment, reason in _place(member, bindings, moment, now):
+    for segment, reason in _place(member, told.bindings.get(member.key, ()), told.moment, now):
         tools.emit(SegmentResumed(segment=segment, reason=reason.value))
     for lane in member.lanes():
-        lane.owed, lane.wanted = lane.segment.id in owed, lane.segment.id in wanted
-        lane.resyncing = lane.segment.id in resyncing
+        lane.owed, lane.wanted = lane.segment.id in told.owed, lane.segment.id in told.wanted
+        lane.resyncing = lane.segment.id in told.resyncing
     member.ring()
+
+
+def _holds_for(wait: Wait, member: Member) -> bool:
+    return wait.application == member.application and wait.member in {member.key, ""}
 
 
 def _heed(wait: Wait, pacer: Pacer, member: Member, now: float) -> None:
     """A pause that another process or member began. Whoever takes over after a daily limit begins with one probe and counts
     on, also where the wait is over.
     """
-    pacer.shut(max(0.0, wait.seconds), probe=wait.scope is not Scope.MINUTE)
+    pacer.shut(max(0.0, wait.until - now), probe=wait.scope is not Scope.MINUTE)
     if wait.resource not in member.throttles_in_a_row:
         member.throttles_in_a_row[wait.resource] = wait.in_a_row
         member.throttled_at[wait.resource] = now

@@ -1,6 +1,6 @@
 """The work for one owned member, from the moment it is taken to the moment it is given back.
 
-Loops take, send, re-read and re-assert until they are told to stop; then what is in flight ends and is settled, up to a
+Loops take, send and re-assert until they are told to stop; then what is in flight ends and is settled, up to a
 deadline. A request that had to be cut makes the end unclean: the next owner waits for it.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from syncd.domain.events import DatabaseFailed, LimitSeen
+from syncd.domain.events import DatabaseFailed
 from syncd.domain.retry import DATABASE
 from syncd.errors import LeaseLost, Transient
 from syncd.pipeline import refresh, resend
@@ -21,7 +21,6 @@ from syncd.pipeline.lanes import Road, wait_for
 from syncd.pipeline.member import Member, Tools
 
 _LOOK: Final = 1.0
-_REFRESH: Final = 2.0
 
 Beside = Callable[[], Awaitable[None]]
 """One round of a loop that runs beside the road for one member: provisioning, tracking."""
@@ -62,7 +61,6 @@ async def work(
         loops = [
             *(group.create_task(deliver(road, member, tools, requests.start)) for road in member.roads.values()),
             *(group.create_task(_feed(road, member, tools)) for road in member.roads.values()),
-            group.create_task(_refreshed(member, tools)),
             *(group.create_task(_beside(loop, member, tools)) for loop in beside),
         ]
         await stop.wait()
@@ -119,22 +117,6 @@ async def _feed(road: Road, member: Member, tools: Tools) -> None:
             tools.emit(DatabaseFailed(where="intake", words=str(error)))
             await asyncio.sleep(DATABASE.wait(failures, tools.dice))
         road.bell.ring()
-
-
-async def _refreshed(member: Member, tools: Tools) -> None:
-    """Follows the database."""
-    while True:
-        await asyncio.sleep(_REFRESH)
-        for road in member.roads.values():
-            pacer = member.pacers[road.resource]
-            limit = pacer.quota.limit
-            tools.emit(LimitSeen(member=member.key, resource=road.resource, last_minute=pacer.last_minute, limit=limit))
-        try:
-            await refresh.refresh(member, tools)
-        except LeaseLost:
-            member.lose()
-        except Transient as error:
-            tools.emit(DatabaseFailed(where="refresh", words=str(error)))
 
 
 async def _beside(loop: Beside, member: Member, tools: Tools) -> None:

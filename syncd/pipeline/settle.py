@@ -41,7 +41,7 @@ async def record(
     async def work(connection: AsyncConnection) -> tuple[float, _Rows, bool]:
         written = await _write(connection, journey, step, member, tools, doubted=doubted)
         for wait in waits:
-            await throttles.remember(connection, wait)
+            await throttles.remember(connection, wait, tools.monotonic)
         return written
 
     waits = list(member.unwritten.values())
@@ -162,7 +162,7 @@ def _states(journey: Journey, step: Step) -> bytes:
 def _settled(segment: str, journey: Journey, step: Step, rows: _Rows, moment: float) -> StepSettled:
     elements = journey.elements
     counted: Counter[tuple[str, str]] = Counter()
-    accepted = [elements[index] for index in step.accepted]
+    accepted = elements if len(step.accepted) == len(elements) else [elements[index] for index in step.accepted]
     joined = [element.add for element in accepted].count(True)
     counted["ADD", "accepted"], counted["REMOVE", "accepted"] = joined, len(accepted) - joined
     lags = [moment - element.created / 1000 for element in accepted if element.created]

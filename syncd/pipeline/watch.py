@@ -1,4 +1,4 @@
-"""Loops of the whole process: who has rows waiting, what metrics read from the database, what is pruned.
+"""Loops of the whole process: who has rows waiting, what else the database says of members, what metrics read from the database, what is pruned.
 
 Base is polling: one query for all segments, every tenth of a second when nothing waits. Looks that cost more are spaced
 by what they cost.
@@ -13,13 +13,13 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.events import DatabaseFailed, Measured, RowsExpired, TombstonesPruned, UnknownSegments
+from syncd.domain.events import DatabaseFailed, LimitSeen, Measured, RowsExpired, TombstonesPruned, UnknownSegments
 from syncd.domain.retry import DATABASE
 from syncd.domain.segment import UNKNOWN_SEGMENTS, Segment
 from syncd.errors import LeaseLost, Transient
 from syncd.pipeline.lanes import wait_for
 from syncd.pipeline.member import Member, Tools
-from syncd.pipeline.refresh import note_waiting
+from syncd.pipeline.refresh import note_waiting, refresh
 from syncd.store import batches, ledger, measures, notices, outbox, retention, segments, source
 from syncd.store.leases import fence
 from syncd.store.retention import Kept
@@ -27,6 +27,7 @@ from syncd.store.retention import Kept
 Owned = Callable[[], Sequence[Member]]
 TOMBSTONES_STAY: Final = 86_400.0
 """Seconds a tombstone stays at least."""
+_FOLLOW: Final = 2.0
 _MEASURE: Final = 5.0
 _NOTE_HORIZON: Final = 600.0
 _LISTEN_AGAIN: Final = 5.0
@@ -72,6 +73,23 @@ async def _unknown(
     if unknown and unknown != before:
         tools.emit(UnknownSegments(keys=sorted(unknown)[:20]))
     return unknown
+
+
+async def follow(owned: Owned, tools: Tools) -> None:
+    """Keeps in memory what the database says of the members that are owned here, in one read for all of them."""
+    while True:
+        await asyncio.sleep(_FOLLOW)
+        members = [member for member in owned() if not member.lost]
+        for member in members:
+            for road in member.roads.values():
+                pacer = member.pacers[road.resource]
+                seen = {"last_minute": pacer.last_minute, "limit": pacer.quota.limit}
+                tools.emit(LimitSeen(member=member.key, resource=road.resource, **seen))
+        try:
+            if members:
+                await refresh(members, tools)
+        except Transient as error:
+            tools.emit(DatabaseFailed(where="refresh", words=str(error)))
 
 
 async def measure(owned: Owned, tools: Tools) -> None:

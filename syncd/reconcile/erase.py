@@ -22,8 +22,9 @@ from syncd.domain.change import Kind, Reason
 from syncd.domain.collapse import Death
 from syncd.domain.erasing import is_address, is_theirs, names, payload_names, removal
 from syncd.domain.events import Emit, ErasureEnded
+from syncd.domain.resync import State
 from syncd.domain.suppression import Suppressed, SuppressionKey, subject
-from syncd.store import batches, erasures, ledger, persons, suppressions
+from syncd.store import batches, erasures, ledger, persons, resyncs, suppressions
 from syncd.store.engine import Database
 from syncd.store.erasures import DONE, UNKNOWN, WAITING, Place, Whom
 from syncd.store.leases import Grant, fence
@@ -34,6 +35,7 @@ EVERY: Final = 2.0
 _DETAIL: Final = "the person was erased before this row was taken"
 _ON_ITS_WAY: Final = "on its way out: LinkedIn has not accepted it yet"
 _UNCERTAIN: Final = "the end of an earlier request is unknown: what it may have left is taken out once more"
+_PLANNED: Final = "a resync reads a source that may still name the person: its plan is made first"
 _REFUSED: Final = "LinkedIn did not accept that they leave: `syncd dead-letters retry` sends it again"
 
 Quiet = Callable[[int], AbstractAsyncContextManager[object]]
@@ -208,6 +210,9 @@ class Eraser:
             return place.idle or _ON_ITS_WAY
         if await persons.under_way(connection, place.segment_id, whom.ids):
             return place.idle or _ON_ITS_WAY
+        open_resyncs = await resyncs.open_of(connection, [place.segment_id]) if whom.forgets else []
+        if any(one.state is State.PLANNING for one in open_resyncs):
+            return _PLANNED
         if place.emptied:
             return ""
         if await persons.traced(connection, place.segment_id, whom.ids):

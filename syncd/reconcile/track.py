@@ -107,8 +107,14 @@ class Tracker:
             told: list[Event] = []
             sizes = await ledger.sizes(connection, [segment.id for segment, one in seen if _vanished(segment, one)])
             await _note(connection, seen, moment)
+            same = {segment.id: _counts(one) for segment, one in seen if _status(one) == segment.status}
+            await segments.seen_again(connection, same)
             for segment, one in seen:
-                told += await _observed(connection, segment, one, moment)
+                if segment.id not in same:
+                    await segments.observe(connection, segment, _status(one), _counts(one))
+                if segment.parked is SegmentParking.LOST:
+                    await segments.unpark(connection, segment.id)
+                told += _observed(segment, one, moment)
                 told += await self._emptied(connection, segment, one, sizes.get(segment.id, 0))
             return told
 
@@ -152,37 +158,43 @@ async def _note(connection: AsyncConnection, seen: Sequence[tuple[Segment, DmpSe
 def _look(one: DmpSegment, moment: float) -> Look:
     return Look(
         at=moment,
-        status=one.status or Status.BUILDING.value,
+        status=_status(one),
         input_count=one.input_count,
         matched_count=one.matched_count,
         audience_size=one.audience_size,
     )
 
 
-async def _observed(connection: AsyncConnection, segment: Segment, one: DmpSegment, moment: float) -> list[Event]:
-    status = one.status or Status.BUILDING.value
-    counts = {
+def _counts(one: DmpSegment) -> dict[str, object]:
+    return {
         "input_count": one.input_count,
         "matched_count": one.matched_count,
         "audience_size": one.audience_size,
         "ad_segment": one.destination_segment or None,
     }
-    since = await segments.observe(connection, segment, status, counts)
+
+
+def _status(one: DmpSegment) -> str:
+    return one.status or Status.BUILDING.value
+
+
+def _observed(segment: Segment, one: DmpSegment, moment: float) -> list[Event]:
+    status = _status(one)
+    moved = status != segment.status
+    since = None if moved else segment.status_since
     told: list[Event] = [
         StatusSeen(
             segment=segment.key,
             status=status,
-            since=since if since is not None else moment,
+            since=moment if since is None else since,
             input_count=one.input_count,
             matched_count=one.matched_count,
             audience_size=one.audience_size,
         )
     ]
-    if status != segment.status:
+    if moved:
         known = documented(segment.status, status)
         told.append(StatusChanged(segment=segment.key, before=segment.status, after=status, documented=known))
-    if segment.parked is SegmentParking.LOST:
-        await segments.unpark(connection, segment.id)
     return told
 
 

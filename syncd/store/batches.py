@@ -69,13 +69,16 @@ async def write(
     resync: int | None = None,
 ) -> list[BatchId]:
     """Stores drafts as batches, in order. One without elements is stored closed: it accounts for the rows it took."""
-    rows = [_row(segment_id, kind, draft) | {"resync_id": resync} for draft in drafts]
-    statement = insert(batches).returning(batches.c.id, sort_by_parameter_order=True)
-    return [BatchId(number) for number in (await connection.execute(statement, rows)).scalars()]
+    rows = [row(segment_id, kind, draft, resync) for draft in drafts]
+    return [BatchId(number) for number in (await connection.execute(_WRITE, rows)).scalars()]
 
 
-def _row(segment_id: int, kind: BatchKind, draft: Draft) -> dict[str, Any]:
-    ids = [row for row, _ in draft.rows]
+_WRITE: Final = insert(batches).returning(batches.c.id, sort_by_parameter_order=True)
+
+
+def row(segment_id: int, kind: BatchKind, draft: Draft, resync: int | None = None) -> dict[str, Any]:
+    """A draft by columns."""
+    ids = [taken for taken, _ in draft.rows]
     fates = draft.tally()
     is_open = bool(draft.elements)
     return {
@@ -91,6 +94,7 @@ def _row(segment_id: int, kind: BatchKind, draft: Draft) -> dict[str, Any]:
         "rows_dead": fates[RowFate.DEAD],
         "body": pack(draft.elements) if is_open else None,
         "row_fates": pack_rows(draft.rows) if ids else None,
+        "resync_id": resync,
     }
 
 

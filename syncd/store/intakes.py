@@ -1,15 +1,24 @@
-"""What intake keeps about itself in a segment's row: how far it came, and whether it ended."""
+"""What intake keeps about itself in a segment's row: how far it came, and whether it ended.
+
+An intake's transaction begins and ends here, each time in one round trip: with the fence, and with its batches.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import bindparam, case, or_, select, update
+from sqlalchemy import bindparam, case, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
+from syncd.domain.batch import BatchId, BatchKind, Draft
+from syncd.store import batches
+from syncd.store.leases import IS_OURS, Grant, lost, named
 from syncd.store.suppressions import State, suppression_state
-from syncd.store.tables import segments, source
+from syncd.store.tables import batches as batch_rows
+from syncd.store.tables import leases, segments, source
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +62,26 @@ _MARK: Final = (
         suppression_state.c.last,
         suppression_state.c.key_id,
     )
-    .select_from(segments.join(source, source.c.id == 1).join(suppression_state, suppression_state.c.id == 1))
-    .where(segments.c.id == bindparam("segment"))
+    .select_from(
+        leases.join(segments, true())
+        .join(source, source.c.id == 1)
+        .join(suppression_state, suppression_state.c.id == 1)
+    )
+    .where(IS_OURS, segments.c.id == bindparam("segment"))
+    .with_for_update(read=True, key_share=True, of=leases)
 )
 
 
-async def mark(connection: AsyncConnection, segment_id: int) -> Mark:
-    row = (await connection.execute(_MARK, {"segment": segment_id})).one()
+async def mark(connection: AsyncConnection, grant: Grant, segment_id: int) -> Mark:
+    """Fences the transaction, as `leases.fence` does, and reads where the segment stands. What a fence that had to wait
+    waited for was no intake of this segment: those go one after the other, and `refresh.recover` waits for one whose end
+    is not known.
+
+    Raises LeaseLost if another replica owns the member.
+    """
+    row = (await connection.execute(_MARK, {"segment": segment_id, **named(grant)})).one_or_none()
+    if row is None:
+        raise lost(grant)
     state = State(row.entries, row.last, row.key_id)
     return Mark(row.epoch, row.parked_words, row.high_water, row.has_subjects, row.intake_crashes, state)
 
@@ -106,7 +128,29 @@ _ENDED: Final = (
 )
 
 
-async def ended(connection: AsyncConnection, segment_id: int, highest: int, *, crashes: int, subjects: bool) -> None:
-    """In the transaction that took the rows: the highest id, and crashes as they count from now on."""
-    given = {"segment": segment_id, "taken": highest, "crashes": crashes, "subjects": subjects}
+def _stored(prefix: str) -> ReturningInsert[Any]:
+    """A batch and the end in one statement. The batch's parameters have names of their own: by those of columns, which
+    `segments` has too, SQLAlchemy would set them there as well.
+    """
+    names = batches.row(0, BatchKind.LIVE, Draft())
+    stored = insert(batch_rows).values({name: bindparam(f"{prefix}{name}") for name in names})
+    return stored.returning(batch_rows.c.id).add_cte(_ENDED.cte("ended"))
+
+
+_NEW: Final = "new_"
+_STORED: Final = _stored(_NEW)
+
+
+async def ended(
+    connection: AsyncConnection, segment_id: int, drafts: Sequence[Draft], highest: int, *, crashes: int, subjects: bool
+) -> list[BatchId]:
+    """In the transaction that took the rows: their batches, the highest id, and crashes as they count from now on. The one
+    batch that an intake usually comes to costs no round trip of its own (PostgreSQL; SQLite has none to save).
+    """
+    given: dict[str, Any] = {"segment": segment_id, "taken": highest, "crashes": crashes, "subjects": subjects}
+    if len(drafts) == 1 and connection.dialect.name == "postgresql":
+        row = batches.row(segment_id, BatchKind.LIVE, drafts[0])
+        given |= {f"{_NEW}{name}": value for name, value in row.items()}
+        return [BatchId((await connection.execute(_STORED, given)).scalar_one())]
     await connection.execute(_ENDED, given)
+    return await batches.write(connection, segment_id, BatchKind.LIVE, drafts) if drafts else []

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, delete, select, update
+from sqlalchemy import Select, and_, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -102,15 +102,12 @@ async def give_back(connection: AsyncConnection, grant: Grant, *, wait: float) -
     )
 
 
-_OURS: Final = (
-    select(epoch(now()).label("moment"))
-    .select_from(leases)
-    .where(
-        leases.c.member == bindparam("member"),
-        leases.c.token == bindparam("token"),
-        leases.c.owner == bindparam("owner"),
-    )
+IS_OURS: Final = and_(
+    leases.c.member == bindparam("member"),
+    leases.c.token == bindparam("token"),
+    leases.c.owner == bindparam("owner"),
 )
+_OURS: Final = select(epoch(now()).label("moment")).select_from(leases).where(IS_OURS)
 FENCE: Final = _OURS.with_for_update(read=True, key_share=True)
 _ALONE: Final = _OURS.with_for_update()
 
@@ -142,7 +139,7 @@ async def _locked(connection: AsyncConnection, statement: Select[Any], grant: Gr
 
 
 def named(grant: Grant) -> dict[str, object]:
-    """What `FENCE` asks for."""
+    """What `IS_OURS` asks for."""
     return {"member": grant.member, "token": grant.token, "owner": grant.owner}
 
 

@@ -33,6 +33,7 @@ from syncd.store.plans import resyncs
 from syncd.store.tables import ledger, now, outbox, segments, subjects
 
 _RESET: Final = 2
+_IS_ANONYMOUS: Final = int(Flag.ANONYMOUS)
 
 
 async def entries(connection: AsyncConnection, segment_id: int, identities: Collection[bytes]) -> dict[bytes, Entry]:
@@ -160,8 +161,7 @@ def columns(accepted: Sequence[Element]) -> dict[str, list[Any]]:
     in a ring and the index is walked once from left to right. A column that is as usual for all is empty.
     """
     ordered = sorted(accepted, key=_identity)
-    kinds = {(element.add, element.flags & Flag.ANONYMOUS) for element in ordered}
-    alike = kinds == {(True, Flag.ANONYMOUS)}
+    alike = _all_join_anonymously(ordered)
     return {
         "identities": [element.ids[0] for element in ordered],
         "ranks": [element.rank for element in ordered],
@@ -169,6 +169,13 @@ def columns(accepted: Sequence[Element]) -> dict[str, list[Any]]:
         "present": [] if alike else [element.add for element in ordered],
         "anonymous": [] if alike else [_anonymous(element) for element in ordered],
     }
+
+
+def _all_join_anonymously(elements: Sequence[Element]) -> bool:
+    for element in elements:  # noqa: SIM110 - 5,000 at a time: a generator costs twice as much
+        if not (element.add and element.flags & _IS_ANONYMOUS):
+            return False
+    return True
 
 
 def _identity(element: Element) -> str:

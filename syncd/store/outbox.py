@@ -6,6 +6,7 @@ their segment's member.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Text, bindparam, case, cast, delete, func, literal_column, select
@@ -42,7 +43,7 @@ async def take(connection: AsyncConnection, segment: str, most: int) -> list[Cha
         changes = list(map(Change, *columns)) if columns[0] else []
     else:
         changes = [Change(*row) for row in await connection.execute(_TAKE_SQLITE, given)]
-    changes.sort(key=_by_id)
+    changes.sort(key=attrgetter("id"))
     return changes
 
 
@@ -66,10 +67,6 @@ async def pending(connection: AsyncConnection) -> list[tuple[str, int, float]]:
     statement = select(outbox.c.segment_key, func.count(), age).group_by(outbox.c.segment_key)
     rows = await connection.execute(statement)
     return [(key, count, max(0.0, seconds)) for key, count, seconds in rows]
-
-
-def _by_id(change: Change) -> int:
-    return change.id
 
 
 def _within(position: Any, size: Any) -> Select[Any]:

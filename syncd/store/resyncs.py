@@ -21,7 +21,7 @@ from syncd.domain.resync import FINAL, Mode, Origin, State
 from syncd.errors import Clashing
 from syncd.store import plans
 from syncd.store.plans import items, resyncs
-from syncd.store.tables import batches, epoch, later, ledger, now, segments
+from syncd.store.tables import batches, epoch, ids_of, later, ledger, now, segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +139,10 @@ async def open_of(connection: AsyncConnection, segment_ids: Collection[int]) -> 
     return [_resync(row) for row in await connection.execute(wanted)]
 
 
-async def going(connection: AsyncConnection, segment_ids: Collection[int]) -> set[int]:
-    """The segments whose resync has something left to be sent."""
+async def going(connection: AsyncConnection, members: Collection[str]) -> set[int]:
+    """Those of some members' segments whose resync has something left to be sent."""
     wanted = select(_r.segment_id).where(
-        _r.ended_at.is_(None), _r.segment_id.in_(segment_ids), _r.state == State.RUNNING, ~_r.exhausted
+        _r.ended_at.is_(None), _r.segment_id.in_(ids_of(members)), _r.state == State.RUNNING, ~_r.exhausted
     )
     return set((await connection.execute(wanted)).scalars())
 

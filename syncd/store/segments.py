@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import Select, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -110,12 +110,26 @@ async def of_members(
     """The segments bound to some members, and the database's time: those that are streamed to, and if `lists` is set
     also those that an upload has made.
     """
+    rows = (await connection.execute(_of(keys, lists=lists))).all()
+    return [_binding(row) for row in rows], rows[0].moment if rows else await moment(connection)
+
+
+async def moment(connection: AsyncConnection) -> float:
+    """The database's time, in seconds since 1970."""
+    return float((await connection.execute(select(epoch(now())))).scalar_one())
+
+
+async def wanting(connection: AsyncConnection, member: str) -> list[Binding]:
+    """Those of a member's segments that are not bound yet, or that something was ordered for."""
+    wanting = or_(segments.c.dmp_id.is_(None), segments.c.order_given.is_not(None))
+    rows = await connection.execute(_of([member], lists=True).where(wanting))
+    return [_binding(row) for row in rows]
+
+
+def _of(keys: Collection[str], *, lists: bool) -> Select[Any]:
     streamed = ~segments.c.takes_lists
     wanted = or_(streamed, segments.c.dmp_id.is_not(None)) if lists else streamed
-    statement = select(*_COLUMNS).where(segments.c.member.in_(keys), wanted).order_by(segments.c.key)
-    rows = (await connection.execute(statement)).all()
-    moment = float((await connection.execute(select(epoch(now())))).scalar_one())
-    return [_binding(row) for row in rows], moment
+    return select(*_COLUMNS).where(segments.c.member.in_(keys), wanted).order_by(segments.c.key)
 
 
 async def find(connection: AsyncConnection, key: str) -> Binding | None:
@@ -272,6 +286,13 @@ async def observe(
         since = None
     await change(connection, segment.id, **values)
     return since
+
+
+async def seen_again(connection: AsyncConnection, counts: Mapping[int, Mapping[str, object]]) -> None:
+    """Stores what LinkedIn says of segments by their ids, all with the same columns, where their status is what it was."""
+    if counts:
+        stored = update(segments).where(segments.c.id == bindparam("number")).values(status_seen_at=now())
+        await connection.execute(stored, [{"number": number, **told} for number, told in counts.items()])
 
 
 async def forget(connection: AsyncConnection, segment_id: int) -> None:

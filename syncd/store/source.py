@@ -122,6 +122,11 @@ async def recorded(connection: AsyncConnection) -> Recorded:
     return Recorded(row.epoch, row.system_identifier, row.timeline, int(highest), row.parked_words)
 
 
+async def parked(connection: AsyncConnection) -> bool:
+    """Whether nothing may be taken from the outbox until somebody has looked at where its ids come from."""
+    return (await connection.execute(select(source.c.parked_words).where(source.c.id == 1))).scalar_one() is not None
+
+
 async def adopt(connection: AsyncConnection, found: Origin) -> None:
     """Records the database the ids come from now."""
     values = {"system_identifier": found.system_identifier, "timeline": found.timeline}

@@ -6,6 +6,7 @@ Times are seconds since 1970 in Python and `timestamptz` in PostgreSQL. Keys of 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -20,11 +21,13 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     SmallInteger,
     Table,
     Text,
     TypeDecorator,
     false,
+    select,
     text,
     true,
 )
@@ -172,6 +175,12 @@ segments = Table(
     Column("audience_size", BigInteger),
     Column("created_at", Moment(), nullable=False, server_default=now()),
 )
+
+
+def ids_of(members: Collection[str]) -> Select[tuple[int]]:
+    """Those of some members' segments, for statements that need no more of them."""
+    return select(segments.c.id).where(segments.c.member.in_(members))
+
 
 """`takes_lists`: filled by uploaded lists and by nothing else; no row of the outbox belongs to it."""
 

@@ -1,10 +1,15 @@
-"""Waits that outlive a process: until when a resource pauses for a member, or for a whole application."""
+"""Waits that outlive a process: until when a resource pauses for a member, or for a whole application.
+
+In memory a wait is a moment of the process's monotonic clock, in a row one of the database's. Only what is left of it passes
+from one to the other, counted when the statement goes out: a wait that is written late is not a longer one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,8 +18,8 @@ from syncd.domain.retry import Wait
 from syncd.store.tables import epoch, later, now, throttles
 
 
-async def remember(connection: AsyncConnection, wait: Wait) -> None:
-    """Stores a wait; it never shortens one that is longer."""
+async def remember(connection: AsyncConnection, wait: Wait, clock: Callable[[], float]) -> None:
+    """Stores a wait, a moment of `clock`; it never shortens one that is longer."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement: Any = dialect.insert(throttles).values(
         application=wait.application,
@@ -22,7 +27,7 @@ async def remember(connection: AsyncConnection, wait: Wait) -> None:
         resource=wait.resource,
         scope=wait.scope.value,
         in_a_row=wait.in_a_row,
-        not_before=later(wait.seconds),
+        not_before=later(wait.until - clock()),
     )
     new = statement.excluded
     await connection.execute(
@@ -45,13 +50,18 @@ async def forget(connection: AsyncConnection, application: str, member: str, res
     )
 
 
-async def of(connection: AsyncConnection, application: str, member: str) -> list[Wait]:
-    """The waits that hold for a member, its application's included."""
+async def of(connection: AsyncConnection, members: Collection[str], clock: Callable[[], float]) -> list[Wait]:
+    """The waits of some members and of all applications, as moments of `clock`; the longest first."""
     t = throttles.c
-    statement = select(
-        t.application, t.member, t.resource, t.scope, t.in_a_row, (epoch(t.not_before) - epoch(now())).label("seconds")
-    ).where(t.application == application, or_(t.member == member, t.member == ""))
+    left = epoch(t.not_before) - epoch(now())
+    statement = (
+        select(t.application, t.member, t.resource, t.scope, t.in_a_row, left.label("left"))
+        .where(t.member.in_([*members, ""]))
+        .order_by(t.not_before.desc())
+    )
+    rows = (await connection.execute(statement)).all()
+    read_at = clock()
     return [
-        Wait(row.application, row.member, row.resource, Scope(row.scope), row.in_a_row, row.seconds)
-        for row in await connection.execute(statement)
+        Wait(row.application, row.member, row.resource, Scope(row.scope), row.in_a_row, read_at + row.left)
+        for row in rows
     ]

@@ -21,25 +21,31 @@ from sqlalchemy import func, select
 from syncd.store.migrate import upgrade
 from syncd.store.tables import batches, segments
 from tests.acceptance.rig import Process, Rig
+from tests.faults.history import History, Row
 from tests.postgres import PostgresServer
 
 SERVER = ("max_wal_size=4GB", "shared_buffers=512MB")
 OFF = 1_000_000
 """Requests a minute that nothing here reaches: the limiter is there and never waits."""
+REQUEST_TIMEOUT = 30.0
+JUDGED = 200_000
+"""Rows up to which the sandbox records every element, so that the checker of the faults can judge the run."""
 _SETTLING_IN = 5.5
 """A new segment takes no data for five seconds."""
 _USERS = """
-    insert into syncd.outbox (segment_key, action, payload)
+    with filled as (insert into syncd.outbox (segment_key, action, payload)
     select $1, 'ADD', jsonb_build_object(
         'email', 'person' || n || '@example.com', 'first_name', 'Ann' || (n % 100), 'last_name', 'Lee',
         'title', 'Engineer', 'company', 'Acme ' || (n % 5000), 'country', 'US')
-    from generate_series(1::bigint, $2::bigint) as n
+    from generate_series(1::bigint, $2::bigint) as n order by n returning id)
+    select min(id) from filled
 """
 _COMPANIES = """
-    insert into syncd.outbox (segment_key, action, payload)
+    with filled as (insert into syncd.outbox (segment_key, action, payload)
     select $1, 'ADD', jsonb_build_object(
         'name', 'Acme ' || n, 'website_domain', 'acme' || n || '.example', 'country', 'US')
-    from generate_series(1::bigint, $2::bigint) as n
+    from generate_series(1::bigint, $2::bigint) as n order by n returning id)
+    select min(id) from filled
 """
 _LEDGER = """
     insert into syncd.ledger (segment_id, identity, rank, batch_id, at, present, anonymous)
@@ -70,6 +76,9 @@ class Ground:
     daemon: Process
     server: PostgresServer | None
     url: str
+    record: Path | None = None
+    """Where the sandbox writes down every element; None where that is more than can be judged."""
+    history: History = field(default_factory=History)
 
     async def execute(self, statement: str, *given: object) -> None:
         connection = await asyncpg.connect(self.url)
@@ -80,10 +89,27 @@ class Ground:
 
     async def fill(self, segment: str, rows: int, kind: str = "user") -> None:
         """One CRM transaction with so many new people or companies."""
+        asked = time.monotonic()
         if self.world.sqlite:
-            await asyncio.to_thread(_fill_sqlite, self.url, segment, rows)
+            first = await asyncio.to_thread(_fill_sqlite, self.url, segment, rows)
         else:
-            await self.execute(_USERS if kind == "user" else _COMPANIES, segment, rows)
+            connection = await asyncpg.connect(self.url)
+            try:
+                statement = _USERS if kind == "user" else _COMPANIES
+                first = await connection.fetchval(statement, segment, rows, timeout=600)
+            finally:
+                await connection.close()
+        if self.record is not None:
+            payload = _person if kind == "user" else _company
+            self.note(segment, first, [payload(n) for n in range(1, rows + 1)], asked)
+
+    def note(self, segment: str, first: int, payloads: Sequence[Mapping[str, str]], asked: float) -> None:
+        """Rows of one commit, for the checker: ids from `first` on, `asked` in monotonic seconds."""
+        now = time.monotonic()
+        self.history.rows += [
+            Row(first + place, segment, "ADD", payload, asked=asked, acked=now, commit="acked")
+            for place, payload in enumerate(payloads)
+        ]
 
     async def seed_ledger(self, segment: str, rows: int, name: str) -> None:
         """People who are in a segment already, by SQL: the index is built afterwards, as one would restore it."""
@@ -139,34 +165,38 @@ class Drained:
 
 
 @asynccontextmanager
-async def ground(directory: Path, world: World) -> AsyncIterator[Ground]:
-    """Everything started, every segment bound and old enough to take data."""
+async def ground(directory: Path, world: World, rows: int | None = None) -> AsyncIterator[Ground]:
+    """Everything started, every segment bound and old enough to take data; `rows` is how many will be written, where they
+    are all that is written.
+    """
     directory.mkdir(exist_ok=True)
+    record = directory / "record.jsonl" if rows is not None and rows <= JUDGED else None
     if world.sqlite:
         path = directory / "bench.db"
         url = f"sqlite+aiosqlite:///{path}"
         await upgrade(url)
-        async with _started(directory, world, url, str(path), None) as made:
+        async with _started(directory, world, url, str(path), None, record) as made:
             yield made
         return
     with PostgresServer(durable=True, settings=SERVER) as server:
         name = await server.create_database()
         await upgrade(server.url(name))
-        async with _started(directory, world, server.url(name), server.plain_url(name), server) as made:
+        async with _started(directory, world, server.url(name), server.plain_url(name), server, record) as made:
             yield made
 
 
 @asynccontextmanager
 async def _started(
-    directory: Path, world: World, url: str, plain: str, server: PostgresServer | None
+    directory: Path, world: World, url: str, plain: str, server: PostgresServer | None, record: Path | None
 ) -> AsyncIterator[Ground]:
-    options = ["--users-per-minute", str(world.users), "--companies-per-minute", str(world.companies)]
+    options = [] if record is None else ["--record", str(record)]
+    options += ["--users-per-minute", str(world.users), "--companies-per-minute", str(world.companies)]
     settings = {
         "SYNCD_LIMITS__USERS_PER_MINUTE": str(world.users),
         "SYNCD_LIMITS__COMPANIES_PER_MINUTE": str(world.companies),
         "SYNCD_LOG__LEVEL": "info",
         "SYNCD_LEASES__TTL": "15",
-        "SYNCD_LINKEDIN__REQUEST_TIMEOUT": "30",
+        "SYNCD_LINKEDIN__REQUEST_TIMEOUT": str(REQUEST_TIMEOUT),
         "SYNCD_TRACKER__INTERVAL": "60",
         **world.settings,
     }
@@ -187,30 +217,34 @@ async def _started(
 
         await rig.wait_until(bound, "segments are bound", daemon, seconds=300)
         await asyncio.sleep(_SETTLING_IN)
-        made = Ground(world=world, rig=rig, daemon=daemon, server=server, url=plain)
+        made = Ground(world=world, rig=rig, daemon=daemon, server=server, url=plain, record=record)
         yield made
         assert await made.daemon.stop() == 0
 
 
-def _fill_sqlite(path: str, segment: str, rows: int) -> None:
-    people = (
-        json.dumps(
-            {
-                "email": f"person{n}@example.com",
-                "first_name": f"Ann{n % 100}",
-                "last_name": "Lee",
-                "title": "Engineer",
-                "company": f"Acme {n % 5000}",
-                "country": "US",
-            }
-        )
-        for n in range(1, rows + 1)
-    )
+def _fill_sqlite(path: str, segment: str, rows: int) -> int:
+    people = ((segment, json.dumps(_person(n))) for n in range(1, rows + 1))
     with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
-        connection.executemany(
-            "insert into outbox (segment_key, action, payload) values (?, 'ADD', ?)",
-            ((segment, payload) for payload in people),
-        )
+        (before,) = connection.execute("select coalesce(max(id), 0) from outbox").fetchone()
+        connection.executemany("insert into outbox (segment_key, action, payload) values (?, 'ADD', ?)", people)
+    return int(before) + 1
+
+
+def _person(n: int) -> dict[str, str]:
+    """As `_USERS` writes them."""
+    return {
+        "email": f"person{n}@example.com",
+        "first_name": f"Ann{n % 100}",
+        "last_name": "Lee",
+        "title": "Engineer",
+        "company": f"Acme {n % 5000}",
+        "country": "US",
+    }
+
+
+def _company(n: int) -> dict[str, str]:
+    """As `_COMPANIES` writes them."""
+    return {"name": f"Acme {n}", "website_domain": f"acme{n}.example", "country": "US"}
 
 
 def _cpu(pid: int, *, buried: bool = False) -> float:

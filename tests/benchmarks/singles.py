@@ -23,7 +23,7 @@ from tests.benchmarks.ground import Drained, Ground, World, ground
 
 _CHANGE = """
     insert into syncd.outbox (segment_key, action, payload)
-    values ($1, 'ADD', jsonb_build_object('email', $2::text, 'first_name', 'Ann', 'country', 'US'))
+    values ($1, 'ADD', jsonb_build_object('email', $2::text, 'first_name', 'Ann', 'country', 'US')) returning id
 """
 Lag = tuple[float, float]
 """Seconds since the first change, and how long this one took."""
@@ -33,13 +33,14 @@ async def idle(directory: Path, size: Size) -> list[Figure]:
     """B4: by polling, then with notifications."""
     figures = []
     for way, target, most in (("polling", 0.080, 0.250), ("NOTIFY", 0.025, None)):
-        async with ground(directory / way, _singles_world(notify=way == "NOTIFY")) as place:
+        async with ground(directory / way, _singles_world(notify=way == "NOTIFY"), size.changes) as place:
             if way == "NOTIFY":
                 await place.execute((scripts() / "sql" / "notify.sql").read_text())
                 await place.rig.wait_until(lambda: place.daemon.events("listening"), "it listens", place.daemon)
             commits = await _commit(place, "people", size.changes, pause=0.3)
             lags = await _lags(place, "people", commits)
             await truth.conserved(place, size.changes)
+            await truth.judged(place)
         times = [lag for _, lag in lags]
         figures.append(
             _milliseconds("B4", f"one change by {way}, p50", quantile(times, 0.5), target, series=lags, kind="lag")
@@ -51,8 +52,8 @@ async def idle(directory: Path, size: Size) -> list[Figure]:
 async def beside_a_backlog(directory: Path, size: Size) -> list[Figure]:
     """B5: while another segment of the same member drains at the limit."""
     world = World(segments=(("people", "user", "ads"), ("crowd", "user", "ads")), users=500, companies=200)
-    async with ground(directory, world) as place:
-        rows = size.backlog
+    rows = size.backlog
+    async with ground(directory, world, rows) as place:
         await place.fill("crowd", rows)
         draining = asyncio.create_task(place.drain(rows))
         commits = await _commit(place, "people", 0, pause=0.25, until=draining)
@@ -61,6 +62,7 @@ async def beside_a_backlog(directory: Path, size: Size) -> list[Figure]:
         await truth.conserved(place, rows + len(commits))
         await truth.same_people(place, "crowd", people(rows))
         await truth.within_limits(place)
+        await truth.judged(place)
     times = [lag for _, lag in lags]
     return [
         _milliseconds("B5", f"one change beside {rows:,} others, p50", quantile(times, 0.5), None),
@@ -75,7 +77,7 @@ async def many_segments(directory: Path, size: Size) -> list[Figure]:
     members = [f"member{n}" for n in range(size.members)]
     segments = tuple((f"segment{n}", "user", members[n % size.members]) for n in range(size.segments))
     world = World(segments=segments, members=members, users=500, companies=200)
-    async with ground(directory, world) as place:
+    async with ground(directory, world, size.segments) as place:
         before, begun = place.cpu()["daemon"], time.monotonic()
         await asyncio.sleep(size.seconds / 2)
         idle_share = (place.cpu()["daemon"] - before) / (time.monotonic() - begun) * 100
@@ -87,11 +89,11 @@ async def many_segments(directory: Path, size: Size) -> list[Figure]:
         async with _crm(place) as connection:
             for turn, key in enumerate(order):
                 await asyncio.sleep(max(0.0, begun + turn * size.seconds / len(order) - time.monotonic()))
-                await connection.execute(_CHANGE, key, "one@example.com")
-                committed[key] = time.monotonic()
+                committed[key] = await _change(place, connection, key, "one@example.com")
         await place.rig.wait_until(place.rig.is_drained, "all are settled", place.daemon)
         await truth.conserved(place, len(order))
         await truth.within_limits(place)
+        await truth.judged(place)
         names = {str(one["id"]): key for key, one in (await place.rig.dmp_segments()).items()}
         lags = [
             (committed[names[one["segment"]]] - begun, one["finished"] - committed[names[one["segment"]]])
@@ -142,10 +144,18 @@ async def _commit(
     async with _crm(place) as connection:
         while (len(commits) < count) if until is None else not until.done():
             await asyncio.sleep(dice.uniform(0.5, 1.5) * pause)
-            await connection.execute(_CHANGE, segment, f"single{len(commits)}@example.com")
-            commits.append(time.monotonic())
+            commits.append(await _change(place, connection, segment, f"single{len(commits)}@example.com"))
     await place.rig.wait_until(place.rig.is_drained, "all are settled", place.daemon)
     return commits
+
+
+async def _change(place: Ground, connection: asyncpg.Connection, segment: str, email: str) -> float:
+    """Commits one; when that was."""
+    asked = time.monotonic()
+    row = await connection.fetchval(_CHANGE, segment, email)
+    committed = time.monotonic()
+    place.note(segment, row, [{"email": email, "first_name": "Ann", "country": "US"}], asked)
+    return committed
 
 
 async def _lags(place: Ground, segment: str, commits: Sequence[float]) -> list[Lag]:

@@ -1,7 +1,8 @@
 """What every benchmark must be right about: who is in each segment, what became of every row, and no window over a limit.
 
 Millions of people are compared by their number and the exclusive or of their hashes: the committed ones, computed here
-from their addresses; those of the ledger, by SQL; those of the sandbox, from its own list.
+from their addresses; those of the ledger, by SQL; those of the sandbox, from its own list. Runs that are small enough are judged
+by the checker of the faults too, element by element.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from sqlalchemy import func, select
 
 from syncd.store.tables import dead_letters, ledger, segments
 from tests.acceptance.crm import busiest_minute
-from tests.benchmarks.ground import Ground
+from tests.benchmarks.ground import REQUEST_TIMEOUT, Ground
+from tests.faults.checker import check
+from tests.faults.evidence import Evidence, read_record, read_tables
+from tests.faults.surfaces import surfaces
 
 Print = tuple[int, int]
 """How many, and the exclusive or of the first eight bytes of their hashes."""
@@ -83,3 +87,34 @@ async def within_limits(ground: Ground) -> int:
     assert not wrong, f"{len(wrong)} requests were not accepted, e.g. {wrong[0]['status']}"
     assert await ground.rig.look("violations") == []
     return most
+
+
+async def judged(ground: Ground) -> None:
+    """Every invariant of the faults' checker, over what was written, sent and stored; does nothing where the sandbox
+    wrote down no elements.
+    """
+    if ground.record is None:
+        return
+    rig = ground.rig
+    tables = await read_tables(ground.url)
+    requests = await rig.requests()
+    kinds = {key: kind for key, kind, _ in ground.world.segments}
+    evidence = Evidence(
+        history=ground.history,
+        tables=tables,
+        elements=read_record(ground.record, requests),
+        requests=requests,
+        dmp=await rig.look("segments"),
+        members={key: await rig.members_of(key) for key in kinds},
+        violations=await rig.look("violations"),
+        logs={ground.daemon.log.name: ground.daemon.log.read_text()},
+        surfaces=await surfaces([ground.daemon], rig.sandbox, requests),
+        kinds=kinds,
+        tokens=list(rig.members.values()),
+        limits={"users": ground.world.users, "companies": ground.world.companies},
+        timeout=REQUEST_TIMEOUT,
+    )
+    assert len(evidence.history.rows) == sum(batch.taken for batch in tables.batches), "rows that nobody noted"
+    verdict = check(evidence, healed=True)
+    assert not verdict.broken, "; ".join(map(str, verdict.broken))
+    assert verdict.looked["S1"] >= len(evidence.history.rows), "the checker saw fewer elements than rows"

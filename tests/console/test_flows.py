@@ -159,6 +159,16 @@ async def test_a_token_is_shown_once(admin: Visit) -> None:
     text = await admin.text()
     assert "nightly export" in text
     assert secret not in await admin.page.content()
+    row = admin.page.locator("tr", has_text="nightly export")
+    await row.locator("summary").click()
+    await row.get_by_label("To revoke, type nightly export").fill("another")
+    await row.get_by_role("button").click()
+    assert "nothing was done" in await admin.text()
+    row = admin.page.locator("tr", has_text="nightly export")
+    await row.locator("summary").click()
+    await row.get_by_label("To revoke, type nightly export").fill("nightly export")
+    await row.get_by_role("button").click()
+    assert "refused from now on" in await admin.text()
 
 
 async def test_whether_a_person_is_in_it_is_asked_without_leaving_a_trace(admin: Visit) -> None:

@@ -50,6 +50,7 @@ async def test_a_replay_is_previewed_started_and_watched_until_it_ends(rig: Rig,
     stats = visit.page.locator("main")
     await expect(stats).to_contain_text("planned")
     await expect(visit.page.locator("dl.stats").first).to_contain_text(f"{PEOPLE:,}")
+    await visit.page.get_by_label("Key of the segment, people").fill("people")
     await visit.page.get_by_label("Reason").first.fill("matches are 80 days old")
     await visit.press("Start resync")
     await expect(visit.page.get_by_role("status").first).to_contain_text("The resync is started")

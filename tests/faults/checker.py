@@ -2,7 +2,7 @@
 
 It knows the history of the writers, what the sandbox saw, and what the tables say; it imports nothing of syncd.
 `check` holds at any moment, under any fault; `check(…, healed=True)` adds what must be true once all is quiet.
-Not judged here: S12 (the soak), V3, V4 and V5 (scenarios of their own, by their measure), byte caps of S5.
+Not judged here: V3, V4 and V5 (scenarios of their own, by their measure), growth over time of S12 (the soak).
 """
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.faults import bounds, limits, parkings
+from tests.faults.case import RULES, Case, Finding, rule, short
 from tests.faults.evidence import Confirmed, Element, Evidence, Move, Taking
 from tests.faults.history import CANARY, Row
-from tests.faults.model import Fold, fold
+from tests.faults.model import Fold
+
+CHAMBERS = (bounds, limits, parkings)
+"""The modules whose import enters more rules."""
 
 _TAKEN, _SUPERSEDED, _LATE, _DEAD = 0, 1, 2, 3
+_ILL_FORMED = {400, 405, 411, 413, 415}
+"""What the sandbox answers, as LinkedIn does, to a request without its headers or its version, of a wrong type, too large."""
 _HEX = re.compile(r"[0-9a-f]{64}")
 _DOCUMENTED = {
     *(("BUILDING", "READY"), ("BUILDING", "FAILED"), ("BUILDING", "ARCHIVED"), ("READY", "UPDATING")),
@@ -26,9 +33,6 @@ _DOCUMENTED = {
     ("EXPIRED", "BUILDING"),
 }
 """Reference 002, "DMP Segment State Transition"."""
-_DAILY = (5.0, 300.0)
-_SLACK = 0.25
-"""Seconds between an answer that leaves the server and a client that has read it."""
 
 
 @dataclass(frozen=True)
@@ -56,69 +60,10 @@ class Verdict:
         return {one.invariant for one in self.broken}
 
 
-@dataclass
-class Case:
-    """The evidence with what follows from it at first sight."""
-
-    evidence: Evidence
-    folds: dict[str, Fold] = field(default_factory=dict)
-    committed: dict[int, Row] = field(default_factory=dict)
-    places: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    honest: dict[tuple[str, str, str], float] = field(default_factory=dict)
-    """When LinkedIn last took what a whole and true answer says it took."""
-    dead: set[int] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, evidence: Evidence) -> Case:
-        case = cls(evidence)
-        for place, batch in enumerate(evidence.tables.batches):
-            for number, fate in batch.fates.items():
-                case.places[number].append((place, fate))
-        case.dead = {row for row, _ in evidence.tables.letters}
-        pending = {row for row, _ in evidence.tables.pending}
-        for row in evidence.history.rows:
-            seen = row.id in case.places or row.id in pending
-            if row.commit in {"acked", "late"} or (row.commit in {"unknown", "open"} and seen):
-                case.committed[row.id] = row
-        by_segment: dict[str, list[Row]] = defaultdict(list)
-        for row in case.committed.values():
-            by_segment[row.segment].append(row)
-        case.folds = {key: fold(by_segment[key], kind) for key, kind in evidence.kinds.items()}
-        for folded in case.folds.values():
-            folded.take_out(case.dead)
-        true = {one["n"] for one in evidence.requests if evidence.honest(one)}
-        for element in evidence.elements:
-            if element.n in true and 200 <= element.status < 300:
-                for key in element.keys:
-                    what = (element.segment, key, element.action)
-                    case.honest[what] = max(case.honest.get(what, 0.0), element.arrived)
-        return case
-
-    def confirmed(self, segment: str, key: str, action: str, row: Row | None) -> bool:
-        """Whether LinkedIn said that it took this, in a request that came after the row was committed."""
-        last = self.honest.get((segment, key, action))
-        return last is not None and (row is None or last >= row.asked)
-
-
-Finding = Iterator[tuple[str, str]]
-"""What is wrong, and an example."""
-_RULES: list[tuple[str, bool, Callable[[Case, Counter[str]], Finding]]] = []
-
-
-def _rule(
-    name: str, *, healed: bool = False
-) -> Callable[[Callable[[Case, Counter[str]], Finding]], Callable[[Case, Counter[str]], Finding]]:
-    def add(judge: Callable[[Case, Counter[str]], Finding]) -> Callable[[Case, Counter[str]], Finding]:
-        _RULES.append((name, healed, judge))
-        return judge
-
-    return add
-
-
 def check(evidence: Evidence, *, healed: bool = False) -> Verdict:
     case = Case.of(evidence)
     verdict = Verdict()
-    for name, only_healed, judge in _RULES:
+    for name, only_healed, judge in RULES:
         if only_healed and not healed:
             continue
         found: dict[str, list[str]] = defaultdict(list)
@@ -130,7 +75,7 @@ def check(evidence: Evidence, *, healed: bool = False) -> Verdict:
     return verdict
 
 
-@_rule("S1")
+@rule("S1")
 def _no_invention(case: Case, looked: Counter[str]) -> Finding:
     """Every element wants what a row committed before its arrival wanted."""
     wanted: dict[tuple[str, str, str], float] = {}
@@ -146,12 +91,12 @@ def _no_invention(case: Case, looked: Counter[str]) -> Finding:
             looked["S1"] += 1
             asked = wanted.get((element.segment, key, element.action))
             if asked is None:
-                yield "an element that no row asked for", f"request {element.n}: {element.action} {_short(key)}"
+                yield "an element that no row asked for", f"request {element.n}: {element.action} {short(key)}"
             elif asked > element.arrived:
-                yield "an element before its row was committed", f"request {element.n}: {element.action} {_short(key)}"
+                yield "an element before its row was committed", f"request {element.n}: {element.action} {short(key)}"
 
 
-@_rule("S2")
+@rule("S2")
 def _conservation(case: Case, looked: Counter[str]) -> Finding:
     """Every acknowledged row is in one place, no other row is in any."""
     tables = case.evidence.tables
@@ -181,7 +126,7 @@ def _retried(case: Case, row: int) -> bool:
     return any(case.evidence.tables.batches[place].kind == "retry" for place, _ in case.places[row])
 
 
-@_rule("S2")
+@rule("S2")
 def _fates_are_true(case: Case, looked: Counter[str]) -> Finding:
     """Applied means that LinkedIn said so; superseded means that something newer is there; dead has a letter."""
     newest = _newest(case)
@@ -216,7 +161,7 @@ def _names(case: Case, row: Row) -> tuple[str, str]:
     return row.segment, case.folds[row.segment].identity_of.get(row.id, f"?{row.id}")
 
 
-@_rule("S3")
+@rule("S3")
 def _ledger_not_ahead(case: Case, looked: Counter[str]) -> Finding:
     for line in case.evidence.tables.ledger:
         if line.segment not in case.folds or not line.keys:
@@ -224,10 +169,10 @@ def _ledger_not_ahead(case: Case, looked: Counter[str]) -> Finding:
         looked["S3"] += 1
         action = "ADD" if line.present else "REMOVE"
         if not case.confirmed(line.segment, line.keys[0], action, case.committed.get(line.row)):
-            yield "the ledger holds what LinkedIn never confirmed", f"row {line.row}: {action} {_short(line.keys[0])}"
+            yield "the ledger holds what LinkedIn never confirmed", f"row {line.row}: {action} {short(line.keys[0])}"
 
 
-@_rule("S4")
+@rule("S4")
 def _order(case: Case, looked: Counter[str]) -> Finding:
     """Per key, what took effect maps onto the history without ever going back."""
     if case.evidence.zombies or any(element.late for element in case.evidence.elements):
@@ -252,12 +197,12 @@ def _order(case: Case, looked: Counter[str]) -> Finding:
             if at == len(wanted):
                 took = " ".join(f"{one.action}@{one.n}" for one in elements[-6:])
                 asked = " ".join(f"{one.action}#{one.row.id}" for one in wanted[-6:])
-                yield "what took effect is not in the order of the rows", f"{_short(key)}: {took}; rows: {asked}"
+                yield "what took effect is not in the order of the rows", f"{short(key)}: {took}; rows: {asked}"
                 break
             place = at
 
 
-@_rule("S5")
+@rule("S5")
 def _form(case: Case, looked: Counter[str]) -> Finding:
     sizes: Counter[int] = Counter()
     for element in case.evidence.elements:
@@ -270,12 +215,19 @@ def _form(case: Case, looked: Counter[str]) -> Finding:
     for number, size in sizes.items():
         if size > 5000:
             yield "more than 5,000 elements", f"request {number}: {size}"
+    for one in case.evidence.requests:
+        looked["S5 requests"] += 1
+        if one["status"] in _ILL_FORMED and not one["faults"]:
+            yield (
+                "headers, version or size that LinkedIn refuses",
+                f"request {one['n']} of {one['resource']}: {one['status']}",
+            )
     for one in case.evidence.violations:
         if one["rule"] == "repeated_identity":
-            yield "an identity twice in one batch", f"request {one['n']}: {_short(one['detail'])}"
+            yield "an identity twice in one batch", f"request {one['n']}: {short(one['detail'])}"
 
 
-@_rule("S6")
+@rule("S6")
 def _exclusive(case: Case, looked: Counter[str]) -> Finding:
     """Requests of two replicas for one member never overlap; those that share an identity never do at all."""
     if case.evidence.zombies:
@@ -301,7 +253,7 @@ def _exclusive(case: Case, looked: Counter[str]) -> Finding:
         looked["S6"] += 1
         different = list({each["n"]: each for each in requests}.values())
         for one, other in _overlapping(sorted(different, key=lambda each: float(each["arrived"]))):
-            yield "an identity in two requests at once", f"{_short(key)}: requests {one['n']} and {other['n']}"
+            yield "an identity in two requests at once", f"{short(key)}: requests {one['n']} and {other['n']}"
 
 
 def _is_plain(case: Case, one: Mapping[str, Any]) -> bool:
@@ -321,69 +273,7 @@ def _overlapping(spans: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[s
         open_.append(one)
 
 
-@_rule("S7")
-def _rate(case: Case, looked: Counter[str]) -> Finding:
-    arrivals: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for one in case.evidence.requests:
-        arrivals[one["application"], one["member"], one["resource"]].append(float(one["arrived"]))
-    for (_, member, resource), times in arrivals.items():
-        limit = case.evidence.limits.get(resource)
-        if limit is None:
-            continue
-        times.sort()
-        most = max(end + 1 - bisect_right(times, times[end] - 60.0) for end in range(len(times)))
-        looked["S7"] += len(times)
-        if most > limit:
-            yield "more requests in 60 seconds than the limit", f"{member}/{resource}: {most} of {limit}"
-
-
-@_rule("S7b")
-def _minute_pause(case: Case, looked: Counter[str]) -> Finding:
-    for ours in _streams(case).values():
-        for one in ours:
-            if one["status"] != 429 or _scope(case, one) != "minute" or one["finished"] is None:
-                continue
-            looked["S7b"] += 1
-            begin, end = one["finished"] + _SLACK, one["finished"] + case.evidence.minute - 0.05
-            for other in ours:
-                if begin < other["arrived"] < end:
-                    waited = other["arrived"] - one["finished"]
-                    yield "a request inside the pause after a 429", f"{other['n']} came {waited:.1f} s after {one['n']}"
-
-
-@_rule("S7c")
-def _daily_probes(case: Case, looked: Counter[str]) -> Finding:
-    first, most = _DAILY
-    for ours in _streams(case).values():
-        row = 0
-        last: Mapping[str, Any] | None = None
-        for one in ours:
-            if last is not None and last["finished"] is not None:
-                gap = one["arrived"] - last["finished"]
-                looked["S7c"] += 1
-                if gap > _SLACK and gap < min(first * 2 ** (row - 1), most) - 0.05:
-                    yield "a probe too early under a daily limit", f"{one['n']}: {gap:.1f} s after refusal {row}"
-            if one["status"] == 429 and _scope(case, one) == "day":
-                row, last = row + 1, one
-            elif one["status"] == 200:
-                row, last = 0, None
-
-
-def _streams(case: Case) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for one in sorted(case.evidence.requests, key=lambda each: float(each["arrived"])):
-        if one["resource"] in {"users", "companies"}:
-            found[one["member"], one["resource"]].append(one)
-    return found
-
-
-def _scope(case: Case, one: Mapping[str, Any]) -> str:
-    """Scripted 429s say what they are by the name of their fault."""
-    named = {case.evidence.faults.get(number, "") for number in one.get("faults", ())}
-    return "day" if "429 day" in named else "minute" if not named or "429 minute" in named else "unknown"
-
-
-@_rule("S8")
+@rule("S8")
 def _one_create(case: Case, looked: Counter[str]) -> Finding:
     names = Counter(str(one["sourceSegmentId"]) for one in case.evidence.dmp)
     for name, count in names.items():
@@ -395,7 +285,7 @@ def _one_create(case: Case, looked: Counter[str]) -> Finding:
             yield "data before a new segment takes any", f"request {one['n']}"
 
 
-@_rule("S9")
+@rule("S9")
 def _statuses(case: Case, looked: Counter[str]) -> Finding:
     """What the tracker wrote down is a chain, and every link of it was served, in that order. A segment that took another
     one's place at LinkedIn begins a chain anew; of those that were deleted there nobody knows what was served.
@@ -429,7 +319,7 @@ def _chain(segment: str, moves: Sequence[Move], statuses: Sequence[str] | None) 
         before = move.after
 
 
-@_rule("S9", healed=True)
+@rule("S9", healed=True)
 def _last_status(case: Case, looked: Counter[str]) -> Finding:
     """In the end the tracker knows the status of every segment that is left."""
     last = {move.segment: move.after for move in case.evidence.tables.transitions}
@@ -439,7 +329,7 @@ def _last_status(case: Case, looked: Counter[str]) -> Finding:
             yield "a status that the tracker missed", f"{segment} is {one['status']}, written down is {last[segment]}"
 
 
-@_rule("S10")
+@rule("S10")
 def _fencing(case: Case, looked: Counter[str]) -> Finding:
     for write in case.evidence.tables.writes:
         looked["S10"] += 1
@@ -449,7 +339,7 @@ def _fencing(case: Case, looked: Counter[str]) -> Finding:
             yield "a write under an old lease", f"{write.table}: token {write.token}, valid was {write.valid}"
 
 
-@_rule("S10")
+@rule("S10")
 def _only_the_owner_sends(case: Case, looked: Counter[str]) -> Finding:
     """A request is of the replica that took its member last."""
     if case.evidence.zombies:
@@ -468,7 +358,7 @@ def _only_the_owner_sends(case: Case, looked: Counter[str]) -> Finding:
             yield "a request of an owner of the past", f"request {one['n']} of replica {tag}, {ours[place].tag} owns it"
 
 
-@_rule("S11")
+@rule("S11")
 def _no_secret(case: Case, looked: Counter[str]) -> Finding:
     hashes = {
         key.partition(":")[2]
@@ -487,7 +377,7 @@ def _no_secret(case: Case, looked: Counter[str]) -> Finding:
             yield "a hash of a person in a place it must not be in", name
 
 
-@_rule("V1", healed=True)
+@rule("V1", healed=True)
 def _drained(case: Case, looked: Counter[str]) -> Finding:
     tables = case.evidence.tables
     for row, segment in tables.pending:
@@ -505,20 +395,20 @@ def _drained(case: Case, looked: Counter[str]) -> Finding:
         held = case.evidence.members.get(segment, set())
         looked["V1"] += len(must | held)
         for key in must - held:
-            yield "missing at LinkedIn", f"{segment}: {_short(key)} {_story(folded, key)}"
+            yield "missing at LinkedIn", f"{segment}: {short(key)} {_story(folded, key)}"
         for key in held - must:
-            yield "at LinkedIn and should not be", f"{segment}: {_short(key)} {_story(folded, key)}"
+            yield "at LinkedIn and should not be", f"{segment}: {short(key)} {_story(folded, key)}"
         told = {key for line in tables.ledger if line.present and line.segment == segment for key in line.keys}
         for key in told ^ held:
             where = "ledger" if key in told else "LinkedIn"
-            yield f"only in {where}", f"{segment}: {_short(key)} {_story(folded, key)}"
+            yield f"only in {where}", f"{segment}: {short(key)} {_story(folded, key)}"
 
 
 def _story(folded: Fold, key: str) -> str:
     return " ".join(f"{event.action}#{event.row.id}" for event in folded.events.get(key, [])[-4:])
 
 
-@_rule("V1", healed=True)
+@rule("V1", healed=True)
 def _highest_rank(case: Case, looked: Counter[str]) -> Finding:
     """The row behind a ledger line is the newest that named the key, unless that one was refused."""
     for line in case.evidence.tables.ledger:
@@ -530,7 +420,7 @@ def _highest_rank(case: Case, looked: Counter[str]) -> Finding:
         if alive and alive[-1].action != _action(line):
             yield (
                 "the ledger ends on an older change",
-                f"{_short(line.keys[0])}: row {line.row}, newest {alive[-1].row.id}",
+                f"{short(line.keys[0])}: row {line.row}, newest {alive[-1].row.id}",
             )
 
 
@@ -538,7 +428,7 @@ def _action(line: Confirmed) -> str:
     return "ADD" if line.present else "REMOVE"
 
 
-@_rule("V2", healed=True)
+@rule("V2", healed=True)
 def _dead_letters(case: Case, looked: Counter[str]) -> Finding:
     invalid = {row for folded in case.folds.values() for row in folded.invalid}
     refused = {
@@ -562,10 +452,5 @@ def _dead_letters(case: Case, looked: Counter[str]) -> Finding:
     looked["V2"] += len(case.dead | invalid)
 
 
-def _short(key: str) -> str:
-    tag, _, value = key.partition(":")
-    return f"{tag.partition('_')[0]}:{value[:10]}" if len(value) > 20 else key
-
-
 def _told(row: Row, more: str) -> str:
-    return f"row {row.id} ({row.action}) {_short(more)}"
+    return f"row {row.id} ({row.action}) {short(more)}"

@@ -49,20 +49,31 @@ _closing.close = _close
 """The connection breaks after the settlement in one statement, or before it arrives, or it arrives all the same, later."""
 
 
-async def _under_load(stage: Stage, hurt: Callable[[int], object], times: int, *, proxied: str = "") -> None:
-    """Hurts the database again and again while the CRM writes and syncd works."""
+async def _under_load(
+    stage: Stage, hurt: Callable[[int], object], times: int, *, proxied: str = "", away: bool = False
+) -> None:
+    """Hurts the database again and again while the CRM writes and syncd works; `away`: it is gone then, until it is started
+    here, which is not before the replica has said that it is alive and not ready.
+    """
     daemon = await stage.daemon(proxied=proxied)
     stop = asyncio.Event()
     writing = asyncio.create_task(stage.writer(pause=0.04).run(100_000, stop=stop))
-    for turn in range(times):
-        before = len(await stage.rig.requests())
-        await stage.until(lambda count=before: _asks(stage, count), "it sends", daemon)
-        await asyncio.sleep(stage.dice.uniform(0.0, 0.4))
-        made = hurt(turn)
-        if asyncio.iscoroutine(made):
-            await made
-        await stage.until(stage.rig.database_is_up, "the database is back", daemon)
-        await stage.judge()
+    async with stage.probing(daemon) as probes:
+        for turn in range(times):
+            before = len(await stage.rig.requests())
+            await stage.until(lambda count=before: _asks(stage, count), "it sends", daemon)
+            await asyncio.sleep(stage.dice.uniform(0.0, 0.4))
+            made = hurt(turn)
+            if asyncio.iscoroutine(made):
+                await made
+            if away:
+                await stage.until(probes.now(503), "it is not ready without its database", daemon, seconds=10)
+                await asyncio.to_thread(_server(stage).start)
+            await stage.until(stage.rig.database_is_up, "the database is back", daemon)
+            await stage.until(probes.now(200), "it is ready again", daemon)
+            await stage.judge()
+        if away:
+            probes.judge()
     stop.set()
     await writing
     await stage.end(daemon)
@@ -82,9 +93,8 @@ async def killed(stage: Stage) -> None:
     async def kill() -> None:
         await asyncio.to_thread(_server(stage).kill)
         await asyncio.sleep(stage.dice.uniform(0.0, 0.5))
-        await asyncio.to_thread(_server(stage).start)
 
-    await _under_load(stage, lambda _: kill(), 3)
+    await _under_load(stage, lambda _: kill(), 3, away=True)
 
 
 @scenario("PostgreSQL: kill -9 of the postmaster alone", "P2", server=(), expects=["database failed"])
@@ -101,9 +111,8 @@ async def immediate(stage: Stage) -> None:
     async def stop() -> None:
         await asyncio.to_thread(_server(stage).stop, signal.SIGQUIT)
         await asyncio.sleep(stage.dice.uniform(0.0, 2.0))
-        await asyncio.to_thread(_server(stage).start)
 
-    await _under_load(stage, lambda _: stop(), 3)
+    await _under_load(stage, lambda _: stop(), 3, away=True)
 
 
 @scenario("the connection breaks between COMMIT and its answer", "P2", quick=True, expects=["database failed"])
@@ -168,13 +177,18 @@ async def read_only(stage: Stage) -> None:
     await workload(stage, 0)
     await stage.until(lambda: stage.settled(1), "it sends", daemon)
     await workload(stage, 1)
-    await administer(f'alter database "{name}" set default_transaction_read_only = on')
-    await asyncio.sleep(1.5)
-    noise = len(daemon.log.read_text().splitlines())
-    await asyncio.sleep(0.4)
-    busy = len(daemon.log.read_text().splitlines()) - noise
-    assert busy < 200, f"{busy} lines in 0.4 s: a busy loop"
-    await administer(f'alter database "{name}" reset default_transaction_read_only')
+    async with stage.probing(daemon) as probes:
+        await administer(f'alter database "{name}" set default_transaction_read_only = on')
+        await asyncio.sleep(1.5)
+        noise = len(daemon.log.read_text().splitlines())
+        at = len(probes.heard)
+        await asyncio.sleep(0.4)
+        busy = len(daemon.log.read_text().splitlines()) - noise
+        assert busy < 200, f"{busy} lines in 0.4 s: a busy loop"
+        assert {one.ready for one in probes.heard[at:]} == {503}, "ready, although it can write nothing"
+        await administer(f'alter database "{name}" reset default_transaction_read_only')
+        await stage.until(probes.now(200), "it is ready again", daemon)
+        probes.judge()
     await workload(stage, 2)
     await stage.end(daemon)
 
@@ -185,26 +199,32 @@ async def crowded(stage: Stage) -> None:
     await workload(stage, 0)
     await stage.quiet(daemon)
     hogs: list[asyncpg.Connection] = []
-    try:
-        for _ in range(14):
-            try:
-                hogs.append(await asyncpg.connect(stage.plain, timeout=2))
-            except (asyncpg.PostgresError, OSError):
-                break
-        assert hogs
-        await hogs[0].execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'syncd'")
-        for _ in range(14):
-            try:
-                hogs.append(await asyncpg.connect(stage.plain, timeout=2))
-            except (asyncpg.PostgresError, OSError):
-                break
-        await stage.until(lambda: daemon.events("database_failed"), "it notices", daemon)
-        await asyncio.sleep(0.4)
-    finally:
-        for hog in hogs:
-            hog.terminate()
+    async with stage.probing(daemon) as probes:
+        try:
+            await _crowd(stage, hogs)
+            await hogs[0].execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'syncd'"
+            )
+            await _crowd(stage, hogs)
+            await stage.until(lambda: daemon.events("database_failed"), "it notices", daemon)
+            await stage.until(probes.now(503), "it is not ready", daemon)
+            await asyncio.sleep(0.4)
+        finally:
+            for hog in hogs:
+                hog.terminate()
+        await stage.until(probes.now(200), "it is ready again", daemon)
+        probes.judge()
     await workload(stage, 1)
     await stage.end(daemon)
+
+
+async def _crowd(stage: Stage, hogs: list[asyncpg.Connection]) -> None:
+    """Takes every connection that is left."""
+    for _ in range(14):
+        try:
+            hogs.append(await asyncpg.connect(stage.plain, timeout=2))
+        except (asyncpg.PostgresError, OSError):
+            break
 
 
 @scenario(
@@ -368,7 +388,7 @@ async def lagging_standby(stage: Stage) -> None:
     sent = [one for one in (await stage.rig.requests())[asked:] if one["resource"] == "users"]
     assert not sent, "it sends although ids fell back"
     assert len((await stage.tables()).pending) == len(stage.crm.history.rows) - known
-    stage.seen["source parked"] += 1
+    stage.seen["source parked"] += len(daemon.events("source_parked"))
     told = await stage.command("epoch", "start", "--reason", "the standby took over")
     assert "syncd resync red --mode replay" in told, f"no resync is proposed: {told}"
     await stage.quiet(daemon)

@@ -72,6 +72,7 @@ class Move:
 class Tables:
     segments: dict[int, str] = field(default_factory=dict)
     parked: dict[str, str] = field(default_factory=dict)
+    parked_members: dict[str, str] = field(default_factory=dict)
     pending: set[tuple[int, str]] = field(default_factory=set)
     batches: list[Batch] = field(default_factory=list)
     ledger: list[Confirmed] = field(default_factory=list)
@@ -81,6 +82,7 @@ class Tables:
     audiences: dict[str, int | None] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    connections: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class Element:
 @dataclass
 class Evidence:
     """`timeout` is the daemons' request timeout, `limits` requests a minute by resource, `settle_in` seconds that a
-    new segment takes no data; `refused` keys that the script refuses for good, `killers` rows that end the process.
+    new segment takes no data; `members_of` whose each segment is, `parked` what was parked while the rest was read: `segment` or `member`, key, reason;
+    `refused` keys that the script refuses for good, `killers` rows that end the process.
     """
 
     history: History
@@ -129,6 +132,8 @@ class Evidence:
     timeout: float = 1.0
     settle_in: float = 0.0
     minute: float = 60.0
+    members_of: Mapping[str, str] = field(default_factory=dict)
+    parked: set[tuple[str, str, str]] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     killers: set[int] = field(default_factory=set)
     zombies: bool = False
@@ -144,6 +149,7 @@ class Evidence:
 
 _QUERIES = {
     "segments": "select id, key, parked, audience_size from {s}segments",
+    "members": "select key, parked from {s}members where parked is not null",
     "transitions": "select segment_id, from_status, to_status, documented from {s}transitions order by id",
     "pending": "select id, segment_key from {s}outbox",
     "batches": "select id, segment_id, kind, open, rows_taken, rows_applied, rows_superseded, rows_dead, row_fates"
@@ -154,6 +160,9 @@ _QUERIES = {
     "texts": "select words from {s}batches union all select detail from {s}dead_letters"
     " union all select parked_words from {s}segments union all select parked_words from {s}members",
 }
+_CONNECTIONS = """
+    select count(*) from pg_stat_activity where application_name = 'syncd' and datname = current_database()
+"""
 
 
 async def read_tables(url: str) -> Tables:
@@ -165,9 +174,11 @@ async def read_tables(url: str) -> Tables:
                 found = {name: await connection.fetch(sql.format(s="syncd.")) for name, sql in _QUERIES.items()}
                 audited = await connection.fetchval("select to_regclass('public.syncd_writes') is not null")
                 writes = await connection.fetch("select * from public.syncd_writes order by number") if audited else []
+                connections = await connection.fetchval(_CONNECTIONS)
         finally:
             await connection.close()
         tables = _tables({name: [tuple(row) for row in rows] for name, rows in found.items()})
+        tables.connections = connections
         tables.writes = [Write(row["name"], row["token"], row["valid"], row["at"]) for row in writes]
         return tables
     with closing(sqlite3.connect(url, timeout=30, isolation_level=None)) as file:
@@ -180,6 +191,7 @@ def _tables(found: Mapping[str, Sequence[tuple[Any, ...]]]) -> Tables:
     return Tables(
         segments=keys,
         parked={key: parked for _, key, parked, _ in found["segments"] if parked},
+        parked_members=dict(found["members"]),
         audiences={key: size for _, key, _, size in found["segments"]},
         transitions=[
             Move(keys.get(number, "?"), before, after, bool(known))
@@ -192,6 +204,13 @@ def _tables(found: Mapping[str, Sequence[tuple[Any, ...]]]) -> Tables:
         owed=int(found["owed"][0][0]),
         texts=[text for (text,) in found["texts"] if text],
     )
+
+
+def parkings(tables: Tables) -> set[tuple[str, str, str]]:
+    """`segment` or `member`, its key, the reason."""
+    return {("segment", *one) for one in tables.parked.items()} | {
+        ("member", *one) for one in tables.parked_members.items()
+    }
 
 
 def _fates(packed: bytes | None) -> dict[int, int]:

@@ -75,6 +75,12 @@ _INSERT = """
     select s, a, p::jsonb, n from unnest($1::text[], $2::text[], $3::text[], $4::text[])
     with ordinality as given (s, a, p, n, place) order by place returning id
 """
+_ENQUEUE = """
+    select syncd.enqueue(s, a, p::jsonb, n) as id from (
+        select s, a, p, n from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+        with ordinality as given (s, a, p, n, place) order by place) as rows
+"""
+"""The road that locks the person before the id is drawn (`migrations/sql`)."""
 
 
 @dataclass
@@ -89,12 +95,18 @@ class Crm:
         return self.url.startswith("postgresql")
 
     async def commit(
-        self, segment: str, changes: Sequence[Change], *, hold: float = 0.0, rollback: bool = False
+        self,
+        segment: str,
+        changes: Sequence[Change],
+        *,
+        hold: float = 0.0,
+        rollback: bool = False,
+        locked: bool = False,
     ) -> list[Row]:
-        """One transaction; `hold` seconds pass between its rows and its commit."""
+        """One transaction; `hold` seconds pass between its rows and its commit; `locked` goes through `enqueue`."""
         rows = [Row(0, segment, action, payload, subject) for action, payload, subject in changes]
         if self.is_postgresql:
-            await self._postgresql(rows, hold, rollback=rollback)
+            await self._postgresql(rows, hold, _ENQUEUE if locked else _INSERT, rollback=rollback)
         else:
             await asyncio.to_thread(self._sqlite, rows, rollback)
         return rows
@@ -119,7 +131,7 @@ class Crm:
             for connection in connections:
                 connection.terminate()
 
-    async def _postgresql(self, rows: list[Row], hold: float, *, rollback: bool) -> None:
+    async def _postgresql(self, rows: list[Row], hold: float, statement: str, *, rollback: bool) -> None:
         columns: list[list[Any]] = [
             [row.segment for row in rows],
             [row.action for row in rows],
@@ -130,7 +142,7 @@ class Crm:
         try:
             transaction = connection.transaction()
             await transaction.start()
-            for row, record in zip(rows, await connection.fetch(_INSERT, *columns), strict=True):
+            for row, record in zip(rows, await connection.fetch(statement, *columns), strict=True):
                 row.id = record["id"]
             self.history.rows += rows
             if hold:

@@ -15,13 +15,13 @@ from tests.faults.answers import MANY, MINUTE, SHORT_MINUTE, status
 from tests.faults.history import person
 from tests.faults.lives import force, seen
 from tests.faults.people import dirty
-from tests.faults.processes import FAST_PRUNE, changes
+from tests.faults.processes import FAST_PRUNE, SOON_STALE, changes, with_refresh
 from tests.faults.scenario import AT_ONCE, Grounds, Outcome, Play, Scenario, is_meant, run
 from tests.faults.stage import Stage
 
 USERS = {"resource": "users"}
 PATIENCE = 7.0
-SHORT_DAY = {
+SHORT_DAY: dict[str, Any] = {
     "status": 429,
     "message": "Resource level throttle APPLICATION_AND_MEMBER DAY limit for calls to this resource is reached",
 }
@@ -167,6 +167,7 @@ async def demoted(stage: Stage) -> None:
     await stage.rig.control("tokens", {"do": "role", "member": "ads", "role": "VIEWER"})
     await stage.commit("red", changes(range(3, 8)))
     await asyncio.sleep(0.6)
+    await stage.judge()
     await stage.rig.control("tokens", {"do": "role", "member": "ads", "role": "CAMPAIGN_MANAGER"})
     await stage.end(daemon)
 
@@ -204,6 +205,53 @@ def throttled(name: str, body: dict[str, Any]) -> Play:
         await stage.end(daemon)
 
     return play
+
+
+async def daily(stage: Stage) -> None:
+    """A daily limit that stays for a while."""
+    daemon = await stage.daemon(MANY.format(most=3))
+    await stage.fault("429 day", USERS, status(429, SHORT_DAY), times=-1)
+    await stage.commit("red", changes(range(6)))
+    await stage.commit("blue", changes(range(6)))
+    await stage.until(lambda: daemon.events("resource_throttled"), "it is throttled", daemon, seconds=PATIENCE)
+    await asyncio.sleep(1.5)
+    await stage.clear_faults()
+    await stage.quiet(daemon, seconds=30)
+    await stage.end(daemon)
+
+
+async def daily_over_a_death(stage: Stage) -> None:
+    """The second refusal asks for ten seconds: time enough to stop and to start again."""
+    daemon = await stage.daemon()
+    await stage.fault("429 day", USERS, status(429, SHORT_DAY), times=2)
+    await stage.commit("red", changes(range(6)))
+    await stage.until(lambda: len(daemon.events("resource_throttled")) == 2, "it is throttled twice", daemon)
+    await daemon.stop()
+    await stage.end(await stage.daemon())
+
+
+async def daily_for_all(stage: Stage) -> None:
+    """ads runs into its application's limit, bids has something to send all the time."""
+    daemon = await stage.daemon()
+    await stage.until(stage.is_quiet, "segments are bound", daemon)
+    body = {**SHORT_DAY, "message": SHORT_DAY["message"].replace("APPLICATION_AND_MEMBER", "APPLICATION")}
+    await stage.fault("429 application", {**USERS, "member": "ads"}, status(429, body))
+    await stage.commit("red", changes(range(6)))
+    await stage.until(lambda: daemon.events("resource_throttled"), "it is throttled", daemon, seconds=PATIENCE)
+    for number in range(6):
+        await stage.commit("blue", changes(range(number, number + 1)))
+        await asyncio.sleep(0.4)
+    await stage.end(daemon)
+
+
+async def renewed(stage: Stage) -> None:
+    """A token ends and another one is granted."""
+    daemon = await stage.daemon(env=with_refresh(stage))
+    await stage.commit("red", changes(range(3)))
+    await stage.quiet(daemon)
+    await stage.rig.control("tokens", {"do": "expire", "member": "ads"})
+    await stage.commit("red", changes(range(3, 6)))
+    await stage.end(daemon)
 
 
 async def create_lost(stage: Stage) -> None:
@@ -311,6 +359,12 @@ from syncd.store.tables import epoch as _epoch, now as _now
 _closing.CLOSE = _closing.statement(_select(_epoch(_now()).label("moment")))
 """
 """The settlement in one statement asks for no lease."""
+_DEAF = """
+from syncd.domain.events import {event} as _event
+from syncd.observe.metrics import Metrics as _metrics
+_handle = _metrics.handle
+_metrics.handle = lambda self, event: None if isinstance(event, _event) else _handle(self, event)
+"""
 _LIMITS = {"users": 20, "companies": 20}
 
 
@@ -341,7 +395,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant(
         "sent from memory, the batch not stored",
-        "from syncd.store import batches as _b\n_w = _b._row\ndef _row(*g):\n    row = _w(*g)\n    return {**row, 'open': False, 'body': None}\n_b._row = _row\n",
+        "from syncd.store import batches as _b\n_w = _b.row\ndef row(*g):\n    return {**_w(*g), 'open': False, 'body': None}\n_b.row = row\n",
         killed_between, "S2", "V1",
     ),
     _mutant(
@@ -400,6 +454,15 @@ MUTANTS: tuple[Mutant, ...] = (
         demoted, "V2", "V1",
     ),
     _mutant(
+        "a parking is said twice",
+        "from syncd.domain.events import SegmentParked as _P\nfrom syncd.pipeline import react as _r\n_w = _r._park_segment\n"
+        "async def _park(lane, member, tools, reason, words):\n    await _w(lane, member, tools, reason, words)\n"
+        "    tools.emit(_P(segment=lane.segment.key, reason=reason.value, words=words))\n_r._park_segment = _park\n",
+        demoted, "S12",
+    ),
+    _mutant("a parking that no metric tells", _DEAF.format(event="SegmentParked"), demoted, "S12"),
+    _mutant("a metric of a parking that stays", _DEAF.format(event="SegmentResumed"), demoted, "S12"),
+    _mutant(
         "refused elements count as taken",
         "from syncd.domain.outcome import Fate as _F\nfrom syncd.linkedin import wire as _w\n_w.element_fate = lambda status: _F.ACCEPTED\n",
         refused, "S3", "S2",
@@ -414,6 +477,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "from dataclasses import replace as _r\nfrom syncd.domain.outcome import Unclear as _U\nfrom syncd.linkedin import streams as _s\nfrom syncd.pipeline import deliver as _d\n_w = _s.send\n"
         "async def _send(transport, *, token, **more):\n    made = await _w(transport, token=token, **more)\n    return _r(made, words=f'{made.words} for {token}') if isinstance(made, _U) else made\n_s.send = _send\n",
         resets, "S11",
+    ),
+    _mutant(
+        "a token that was just granted, on standard error",
+        "import sys as _y\nfrom syncd.store.tokens import SealedTokens as _S\n_w = _S.save\n"
+        "async def _save(self, fresh):\n    print(fresh.access, file=_y.stderr)\n    return await _w(self, fresh)\n_S.save = _save\n",
+        renewed, "S11", prelude=SOON_STALE,
     ),
     _mutant(
         "an address on standard error",
@@ -433,7 +502,23 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "probes of a daily limit every second",
         "from syncd.pipeline import deliver as _d, react as _r\n_d.throttle_wait = _r.throttle_wait = lambda *given: 1.0\n",
-        throttled("429 day", SHORT_DAY), "S7c",
+        daily, "S7c",
+    ),
+    _mutant(
+        "a hot loop under a daily limit",
+        "from syncd.pipeline import deliver as _d, react as _r\n_d.throttle_wait = _r.throttle_wait = lambda *given: 0.1\n",
+        daily, "S7c",
+    ),
+    _mutant(
+        "a daily limit that the next owner knows nothing of",
+        "from syncd.store import throttles as _t\nasync def _none(*given):\n    return []\n_t.of = _none\n",
+        daily_over_a_death, "S7c",
+    ),
+    _mutant(
+        "an application's daily limit that stops one member",
+        "from dataclasses import replace as _r\nfrom syncd.store import throttles as _t\n_w = _t.remember\n"
+        "async def _mine(connection, wait, *more):\n    await _w(connection, _r(wait, member=wait.member or 'ads'), *more)\n_t.remember = _mine\n",
+        daily_for_all, "S7c", members={"ads": "canary-token-a", "bids": "canary-token-b"},
     ),
     _mutant(
         "created without looking first",

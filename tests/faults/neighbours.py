@@ -107,8 +107,7 @@ def isolated(hurt: Any, neighbour: str) -> Any:
         stage.looked["V4"] += len(during)
         await asyncio.gather(*stage.beside)
         if hurt is _revoke_member:
-            new = await stage.rig.control("tokens", {"do": "issue", "member": "ads", "token": "canary-again"})
-            (stage.directory / "ads.token").write_text(new["access_token"])
+            await stage.issue("ads", "canary-again")
         await stage.end(daemon)
         assert p99(during) <= 2 * max(p99(before), _FLOOR), f"alone {told(before)}, beside it {told(during)}"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import random
 from collections.abc import Mapping
 
 from tests.acceptance.rig import Process
-from tests.faults.history import Change, person
+from tests.faults.history import Change, Row, person
 from tests.faults.normaliser import named
 from tests.faults.processes import changes
 from tests.faults.scenario import scenario
@@ -126,14 +127,21 @@ async def duplicates(stage: Stage) -> None:
 async def flapping(stage: Stage) -> None:
     daemon = await stage.daemon()
 
-    async def flap(which: int) -> None:
+    async def flap(which: int, *, locked: bool) -> list[Row]:
+        rows = []
         for turn in range(60):
-            await stage.commit("red", [("ADD" if (turn + which) % 2 else "REMOVE", person("flap"), None)] * 3)
+            change = ("ADD" if (turn + which) % 2 else "REMOVE", person("flap"), None)
+            hold = 0.02 if locked else 0.0
+            rows += await stage.crm.commit("red", [change] * 3, hold=hold, locked=locked)
+        return rows
 
     async with asyncio.TaskGroup() as group:
-        for which in (0, 1):
-            group.create_task(flap(which))
+        group.create_task(flap(0, locked=False))
+        orderly = [group.create_task(flap(which, locked=True)) for which in (0, 1)]
         group.create_task(stage.writer(segments=["blue", "red"], pause=0.03).run(300))
+    rows = sorted((row for task in orderly for row in task.result()), key=lambda row: row.id)
+    for before, after in itertools.pairwise(rows):
+        assert before.asked <= after.asked, f"row {before.id} was committed after row {after.id}: enqueue did not lock"
     await stage.end(daemon)
 
 

@@ -1,7 +1,8 @@
 """Python that runs in a daemon before it starts: shorter waits, an instance that shows in logs, deaths at named points.
 
 Only waits that have no setting are shortened; nothing else changes how syncd behaves. `TAG` lets the sandbox's log tell
-replicas apart and marks every write transaction with the fencing token it was made under, for the audit triggers.
+replicas apart and marks every write transaction with the fencing token it was made under, for the audit triggers; tokens that LinkedIn grants
+meanwhile are noted, so that they can be looked for where they must not be.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 HASTE = """
 from syncd import rounds
 from syncd.domain import retry, settlement
-from syncd.pipeline import origin, react, refresh, run, watch
+from syncd.pipeline import origin, react, refresh, watch
 from syncd.reconcile import provision
 refresh.SETTLED_IN = 0.0
 react.PARKED = retry.Backoff(0.5, 1.0)
 react.OUTAGE = retry.Backoff(0.3, 1.0)
 settlement.BATCH = retry.Backoff(0.1, 1.0)
 settlement.APART = retry.Backoff(0.5, 1.0)
-run._REFRESH = 0.25
+watch._FOLLOW = 0.25
 rounds._PAUSE = 0.25
 provision._PATIENCE = 2
 """
@@ -59,6 +60,14 @@ async def _closed(connection, grant, accepted):
         with _contextlib.suppress(Exception):
             await connection.execute(_text(mark % ("", "")))
 _closing.close = _closed
+from syncd.linkedin import auth as _auth
+_granted = _auth.granted
+def _noted(*given):
+    made = _granted(*given)
+    with open(_os.environ["FAULT_TOKENS"], "a") as _file:
+        _file.writelines(f"{one}\\n" for one in (getattr(made, "access", ""), getattr(made, "refresh", "")) if one)
+    return made
+_auth.granted = _noted
 """
 
 AUDIT = """
@@ -97,7 +106,7 @@ def _crash(owner, name, when):
             if when == "before":
                 _hit()
             made = await whole(*given, **named)
-            if when == "after":
+            if when == "after" or (when == "after something" and made):
                 _hit()
             return made
     else:
@@ -141,6 +150,7 @@ CRASH_POINTS: dict[str, tuple[str, str]] = {
     "replayed batch written, in the transaction": ("syncd.store.resyncs:advance", "after"),
     "replay ended, in the transaction": ("syncd.store.resyncs:end", "after"),
     "pruning, in the transaction": ("syncd.store.source:prune", "after"),
+    "expiring, in the transaction": ("syncd.store.retention:expire", "after something"),
     "declaring, in the transaction": ("syncd.store.segments:declare", "after"),
 }
 

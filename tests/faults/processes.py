@@ -26,6 +26,12 @@ QUICK_POINTS = {
 MOST_HITS = 40
 """A point that is still reached then is reached for ever: the sweep fails."""
 _ORDERED = "select count(*) from syncd.resyncs where ended_at is null"
+_OLD = """
+    insert into syncd.audit (actor, door, action, target, at)
+    select case when n > 12 then 'young' else 'old' end, 'cli', 'none', 'none',
+           now() - case when n > 12 then 1 else 9000 end * interval '1 day' from generate_series(1, 15) as n
+"""
+"""Rows of which twelve were kept long enough."""
 _FERNET = "ZmF1bHRzLWZhdWx0cy1mYXVsdHMtZmF1bHRzLWZhdWw="
 FAST_PRUNE = """
 from syncd.pipeline import watch as _watch
@@ -54,8 +60,10 @@ _deliver._sent = _sent
 def with_refresh(stage: Stage) -> dict[str, str]:
     """Settings of members that refresh their tokens themselves."""
     members = []
+    stage.secrets.add(_FERNET)
     for key in stage.members:
         for name, secret in (("refresh", f"refresh-{key}"), ("secret", "demo-secret")):
+            stage.secrets.add(secret)
             (stage.directory / f"{key}.{name}").write_text(secret)
         members.append(
             {
@@ -107,7 +115,10 @@ def sweep(point: str) -> Play:
     async def play(stage: Stage) -> None:
         leaving = point in {"lease given back, in the transaction", "replica gone"}
         more = with_refresh(stage) if point.startswith("token") else {}
-        prelude = preludes.crash(point) + (FAST_PRUNE if point.startswith("pruning") else "")
+        prelude = preludes.crash(point) + (FAST_PRUNE if point.startswith(("pruning", "expiring")) else "")
+        if point.startswith("expiring"):
+            prelude += "from syncd.store import retention as _retention\n_retention._AT_ONCE = 4\n"
+            await stage.execute(_OLD)
         if point.startswith("replay"):
             first = await stage.daemon()
             await workload(stage, 0)
@@ -143,6 +154,8 @@ def sweep(point: str) -> Play:
         await workload(stage, 0)
         await stage.end(daemon)
         assert stage.seen["kill -9 at a crash point"], "the point was never reached"
+        if point.startswith("expiring"):
+            assert await stage.rig.scalar(text("select array_agg(actor) from syncd.audit")) == ["young"] * 3
 
     return play
 
@@ -390,8 +403,7 @@ async def rotated(stage: Stage) -> None:
     stop = asyncio.Event()
     writing = asyncio.create_task(stage.writer(pause=0.03).run(100_000, stop=stop))
     for turn in range(3):
-        new = await stage.rig.control("tokens", {"do": "issue", "member": "ads", "token": f"canary-new-{turn}"})
-        (stage.directory / "ads.token").write_text(new["access_token"])
+        await stage.issue("ads", f"canary-new-{turn}")
         await asyncio.sleep(0.3)
         await stage.rig.control(
             "tokens", {"do": "expire", "token": f"canary-new-{turn - 1}" if turn else "canary-token-ads"}
@@ -450,6 +462,5 @@ async def revoked(stage: Stage) -> None:
     refused = [one for one in (await stage.rig.requests())[asked:] if one["status"] == 401]
     assert len(refused) <= 8, f"a hot loop: {len(refused)} refused requests"
     await stage.judge()
-    new = await stage.rig.control("tokens", {"do": "issue", "member": "ads", "token": "canary-again"})
-    (stage.directory / "ads.token").write_text(new["access_token"])
+    await stage.issue("ads", "canary-again")
     await stage.end(daemon)

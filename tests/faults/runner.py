@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from syncd.store.migrate import upgrade
-from tests.faults import answers, databases, lives, neighbours, people, processes, upgrades
+from tests.faults import answers, backlogs, databases, lives, neighbours, people, processes, upgrades
 from tests.faults.scenario import AT_ONCE, BOOK, Grounds, Outcome, Scenario, is_meant, run
 from tests.postgres import PostgresServer
 
-CHAPTERS = (processes, databases, answers, lives, neighbours, people, upgrades)
+CHAPTERS = (processes, databases, answers, lives, neighbours, people, upgrades, backlogs)
 """The modules whose import fills the book."""
 
 SOMETIMES = (

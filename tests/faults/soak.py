@@ -1,6 +1,7 @@
 """Random faults for as long as one likes: two replicas, two members, writers that never rest, a verdict at every calm.
 
-An odd seed keeps to faults after which order can be proved request by request; an even one freezes processes and lets
+A third replica lives throughout, frozen and cut as the others are but never ended: its memory is sampled all the time and must
+not grow (S12). An odd seed keeps to faults after which order can be proved request by request; an even one freezes processes and lets
 requests land late as well, and proves the state after each calm.
 """
 
@@ -14,10 +15,10 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.acceptance.rig import Process
 from tests.faults.answers import MANY, MINUTE, SHORT_MINUTE, status
+from tests.faults.memory import Memory, resident
 from tests.faults.proxy import Cut
 from tests.faults.runner import Watch, grounds
 from tests.faults.scenario import Grounds
@@ -27,7 +28,8 @@ from tests.postgres import PostgresServer
 _USERS = {"resource": "users"}
 _CALM = 45.0
 """Seconds of faults between two calms."""
-_MIB = 1024
+_SAMPLE = 0.5
+"""Seconds between two looks at the memory of the replica that stays."""
 
 
 @dataclass
@@ -36,7 +38,24 @@ class Soak:
     dice: random.Random
     gentle: bool
     replicas: list[Process] = field(default_factory=list)
+    steady: list[Process] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
     played: int = 0
+
+    @property
+    def alive(self) -> list[Process]:
+        return [*self.replicas, *self.steady]
+
+    async def begin(self) -> None:
+        """Two replicas that come and go, and one that stays."""
+        for _ in range(2):
+            await self.start()
+        self.steady.append(await self.stage.daemon(MANY.format(most=200), proxied="sandbox database"))
+
+    async def sample(self) -> None:
+        while True:
+            self.memory.samples += [resident(process.pid) for process in self.steady]
+            await asyncio.sleep(_SAMPLE)
 
     async def start(self) -> None:
         road = self.dice.choice(["sandbox", "database", "sandbox database", ""])
@@ -51,7 +70,7 @@ class Soak:
         await self.start()
 
     async def freeze(self) -> None:
-        victim = self.dice.choice(self.replicas)
+        victim = self.dice.choice(self.alive)
         self.stage.zombies = True
         self.stage.freeze(victim)
         await asyncio.sleep(self.dice.uniform(1.0, 5.0))
@@ -148,10 +167,9 @@ async def _soak(ground: Grounds, seconds: float, seed: int, say: Callable[[str],
 
 async def _cycles(soak: Soak, seconds: float, say: Callable[[str], None], watch: Watch) -> int:
     stage = soak.stage
-    for _ in range(2):
-        await soak.start()
+    await soak.begin()
     say("      time     rows  faults  requests  lost  reordered  over limit  other  recovery  RSS of the replicas, MiB")
-    first = 0.0
+    sampling = asyncio.create_task(soak.sample())
     code = 0
     while watch.seconds < seconds and not code:
         stop = asyncio.Event()
@@ -159,34 +177,33 @@ async def _cycles(soak: Soak, seconds: float, say: Callable[[str], None], watch:
         await soak.run(min(_CALM, max(5.0, seconds - watch.seconds)))
         stop.set()
         await writing
-        stage.to_sandbox.heal()
-        stage.to_database.heal()
-        await stage.clear_faults()
-        try:
-            recovery = await stage.quiet(*soak.replicas, seconds=120)
-        except AssertionError as error:
-            say(str(error))
-            recovery = float("nan")
-        verdict = await stage.judge(healed=True)
-        memory = [_rss(process) for process in soak.replicas]
-        first = first or max(memory)
-        lost = sum(one.cases for one in verdict.broken if one.invariant in {"S2", "V1"})
-        reordered = sum(one.cases for one in verdict.broken if one.invariant == "S4")
-        over = sum(one.cases for one in verdict.broken if one.invariant in {"S7", "S7b", "S7c"})
-        other = sum(one.cases for one in verdict.broken) - lost - reordered - over
-        say(
-            f"{watch.seconds:8.0f} s {stage.crm.history.acked:8,} {soak.played:7} {len(await stage.rig.requests()):9,} {lost:5}"
-            f" {reordered:10} {over:11} {other:6} {recovery:7.1f} s  {' '.join(f'{one:.0f}' for one in memory)}"
-        )
-        for broken in verdict.broken:
-            say(f"         {broken}")
-        code = int(bool(verdict.broken) or math.isnan(recovery) or max(memory) > 2 * first + 100)
-    await asyncio.gather(*(replica.stop() for replica in soak.replicas))
-    return code
+        code = await _calm(soak, say, watch)
+    sampling.cancel()
+    say(f"         {soak.memory}")
+    await asyncio.gather(*(replica.stop() for replica in soak.alive))
+    return int(code or not soak.memory.is_flat)
 
 
-def _rss(process: Process) -> float:
-    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / _MIB
-    return 0.0
+async def _calm(soak: Soak, say: Callable[[str], None], watch: Watch) -> int:
+    """Heals, waits for quiet, judges all that has been, and tells it in a line."""
+    stage = soak.stage
+    stage.to_sandbox.heal()
+    stage.to_database.heal()
+    await stage.clear_faults()
+    try:
+        recovery = await stage.quiet(*soak.alive, seconds=120)
+    except AssertionError as error:
+        say(str(error))
+        recovery = float("nan")
+    verdict = await stage.judge(healed=True)
+    lost = sum(one.cases for one in verdict.broken if one.invariant in {"S2", "V1"})
+    reordered = sum(one.cases for one in verdict.broken if one.invariant == "S4")
+    over = sum(one.cases for one in verdict.broken if one.invariant in {"S7", "S7b", "S7c"})
+    other = sum(one.cases for one in verdict.broken) - lost - reordered - over
+    say(
+        f"{watch.seconds:8.0f} s {stage.crm.history.acked:8,} {soak.played:7} {len(await stage.rig.requests()):9,} {lost:5}"
+        f" {reordered:10} {over:11} {other:6} {recovery:7.1f} s  {' '.join(f'{resident(one.pid):.0f}' for one in soak.alive)}"
+    )
+    for broken in verdict.broken:
+        say(f"         {broken}")
+    return int(bool(verdict.broken) or math.isnan(recovery))

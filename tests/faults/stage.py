@@ -9,8 +9,8 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,14 +24,17 @@ from sqlalchemy import text
 from tests.acceptance.rig import Process, Rig
 from tests.faults import preludes
 from tests.faults.checker import Verdict, check
-from tests.faults.evidence import Evidence, Tables, Taking, read_record, read_tables
+from tests.faults.evidence import Evidence, Tables, Taking, parkings, read_record, read_tables
 from tests.faults.history import Change, Crm, History, Writer
+from tests.faults.probes import Probes
 from tests.faults.proxy import Proxy
 from tests.faults.surfaces import surfaces
 from tests.postgres import PostgresServer
 
 LEASE = 1.2
 TIMEOUT = 1.0
+_TOLD = 0.4
+"""Seconds until metrics follow the database, in the end."""
 
 
 @dataclass
@@ -53,6 +56,7 @@ class Stage:
     faults: dict[int, str] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     killers: set[int] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=set)
     zombies: bool = False
     patience: float = 60.0
     seen: Counter[str] = field(default_factory=Counter)
@@ -69,8 +73,9 @@ class Stage:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.dice = random.Random(self.seed)
         self.record = self.directory / "record.jsonl"
-        where = list(self.members)
-        segments = [(key, kind, where[place % len(where)]) for place, (key, kind) in enumerate(self.kinds.items())]
+        self.granted = self.directory / "granted.txt"
+        self.secrets.update(self.members.values())
+        segments = [(key, kind, self.members_of[key]) for key, kind in self.kinds.items()]
         settings = {
             "SYNCD_LEASES__TTL": str(LEASE),
             "SYNCD_LINKEDIN__REQUEST_TIMEOUT": str(TIMEOUT),
@@ -106,6 +111,12 @@ class Stage:
         return self.url.startswith("postgresql")
 
     @property
+    def members_of(self) -> dict[str, str]:
+        """Whose each segment is: they take turns."""
+        where = list(self.members)
+        return {key: where[place % len(where)] for place, key in enumerate(self.kinds)}
+
+    @property
     def plain(self) -> str:
         """The database as asyncpg or sqlite3 take it."""
         if self.is_postgresql:
@@ -132,6 +143,7 @@ class Stage:
         program = f"{preludes.HASTE}\n{preludes.TAG}\n{self.prelude}\n{prelude}\nfrom syncd.cli import main\nmain()"
         async with self.starting:  # the rig names logs by how many processes there are
             tag = more["FAULT_TAG"] = str(len(self.tags) + 1)
+            more["FAULT_TOKENS"] = str(self.granted)
             process = await self.rig.start("daemon", ["-c", program, "run"], self.rig.environment(**more))
             self.tags[tag] = process
         if ready:
@@ -144,6 +156,12 @@ class Stage:
         ids: list[int] = made["ids"]
         self.faults.update(dict.fromkeys(ids, name or str(effect["kind"])))
         return ids
+
+    async def issue(self, member: str, token: str) -> None:
+        """Gives a member another access token, in its file."""
+        new = await self.rig.control("tokens", {"do": "issue", "member": member, "token": token})
+        self.secrets.add(new["access_token"])
+        (self.directory / f"{member}.token").write_text(new["access_token"])
 
     async def clear_faults(self) -> None:
         await self.rig.control("faults", {}, "DELETE")
@@ -203,6 +221,10 @@ class Stage:
             for process in self.rig.processes
             if process is not self.rig.sandbox
         }
+        shown = await surfaces(self.rig.processes, self.rig.sandbox, requests)
+        parked = parkings(tables)
+        if parked:
+            parked &= parkings(await self.tables())
         return Evidence(
             history=History(rows).once(),
             tables=tables,
@@ -213,13 +235,15 @@ class Stage:
             members=members,
             violations=await self.rig.look("violations"),
             logs=logs,
-            surfaces=await surfaces(self.rig.processes, self.rig.sandbox, requests),
+            surfaces=shown,
             kinds=self.kinds,
-            tokens=list(self.members.values()),
+            tokens=[*self.secrets, *(self.granted.read_text().split() if self.granted.exists() else ())],
             limits=self.limits,
             timeout=TIMEOUT,
             settle_in=self.settle_in,
             minute=self.minute,
+            members_of=self.members_of,
+            parked=parked,
             refused=self.refused,
             killers=self.killers,
             zombies=self.zombies,
@@ -266,6 +290,8 @@ class Stage:
         try:
             await self.quiet(*daemons, seconds=seconds)
             await self.until(self.is_followed, "the tracker has seen every status", *daemons)
+            if parkings_told(daemons):
+                await asyncio.sleep(_TOLD)
         except AssertionError:
             await self.judge(healed=True)
             raise
@@ -288,6 +314,17 @@ class Stage:
         async with self.rig.http.get(f"http://127.0.0.1:{first['port']}/metrics") as answer:
             return await answer.text()
 
+    @asynccontextmanager
+    async def probing(self, daemon: Process) -> AsyncIterator[Probes]:
+        """Asks whether a replica lives and is ready, all the time while the block runs."""
+        _, port = (line["port"] for line in daemon.events("listening") if "port" in line)
+        probes = Probes(self.rig.http, f"http://127.0.0.1:{port}")
+        asking = asyncio.create_task(probes.ask())
+        try:
+            yield probes
+        finally:
+            asking.cancel()
+
     def freeze(self, process: Process) -> None:
         process.signal(signal.SIGSTOP)
 
@@ -302,9 +339,14 @@ class Stage:
         return hashlib.sha256(f"person{number}@canary.example".encode()).hexdigest()
 
 
+def parkings_told(daemons: Sequence[Process]) -> bool:
+    return any(daemon.events("segment_parked") or daemon.events("member_parked") for daemon in daemons)
+
+
 _WORK = """
     select (select count(*) from {s}outbox where segment_key in (select key from {s}segments))
          + (select count(*) from {s}batches where open) + (select count(*) from {s}reassertions)
+         + (select count(*) from {s}resyncs where ended_at is null)
          + (select count(*) from {s}segments where dmp_id is null or order_given is not null)
          + (select case when count(*) = 0 then 1 else 0 end from {s}segments)
 """
@@ -361,5 +403,16 @@ def _sights(evidence: Evidence) -> Counter[str]:
             seen[f"fault {evidence.faults.get(number, '?')}"] += 1
         if one["resource"] in {"users", "companies"} and one["applied"] and not evidence.honest(one):
             seen["ambiguous request that was applied"] += 1
+    seen["resync overlap"] += _overlaps(evidence)
     seen["bisect"] += sum(1 for one in evidence.requests if one["status"] in {400, 413, 422} and one["elements"] == 1)
     return seen
+
+
+def _overlaps(evidence: Evidence) -> int:
+    """Batches of live changes that were written between two batches of one segment's resync."""
+    found = 0
+    for segment in evidence.tables.segments.values():
+        ours = [batch.kind for batch in evidence.tables.batches if batch.segment == segment]
+        replayed = [place for place, kind in enumerate(ours) if kind == "resync"]
+        found += ours[replayed[0] : replayed[-1]].count("live") if replayed else 0
+    return found

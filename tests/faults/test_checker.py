@@ -145,6 +145,53 @@ def test_a_request_in_the_pause_after_a_429_is_found() -> None:
     assert "S7b" not in broken(found)
 
 
+def daily(*moments: float, status: int = 429, **more: Any) -> Evidence:
+    """The first request is refused for the day at second 110.1; others follow at these moments."""
+    found = evidence()
+    found.faults = {9: "429 day"}
+    for number, moment in enumerate((110.0, *moments), 10):
+        found.requests.append(request(number, moment, status=status, faults=[9], **more))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("moments", "holds"),
+    [
+        ((115.3, 125.6), True),
+        ((110.05, 110.2, 115.5), True),  # both were in flight
+        ((110.2, 110.3, 110.4), False),
+        (tuple(110.12 + 0.01 * place for place in range(12)), False),
+        ((114.0,), False),
+        ((115.3, 115.5), False),
+        ((115.3, 120.0), False),
+    ],
+    ids=["on time", "in flight", "hot loop", "more than places", "early", "hot loop of probes", "not doubled"],
+)
+def test_a_probe_that_comes_too_early_under_a_daily_limit_is_found(moments: tuple[float, ...], *, holds: bool) -> None:
+    assert ("S7c" not in broken(daily(*moments))) is holds
+
+
+def test_a_success_that_was_in_flight_ends_no_daily_pause() -> None:
+    found = daily()
+    found.requests += [request(20, 110.15), request(21, 112.0)]
+    assert "S7c" in broken(found)
+
+
+def test_two_probes_at_once_under_a_daily_limit_are_found() -> None:
+    found = daily(115.3)
+    found.requests += [request(20, 125.6, status=500, finished=126.5), request(21, 126.0)]
+    assert "S7c" in broken(found)
+
+
+def test_another_member_of_an_application_at_its_daily_limit_is_found() -> None:
+    found = daily()
+    found.faults = {9: "429 application"}
+    found.requests += [request(20, 110.5, member="bids"), request(21, 115.5, member="bids")]
+    assert "S7c" not in broken(found)
+    found.requests.append(request(22, 113.0, member="bids"))
+    assert "S7c" in broken(found)
+
+
 def test_a_second_segment_is_found() -> None:
     found = evidence()
     found.dmp *= 2
@@ -169,6 +216,70 @@ def test_a_secret_in_a_metric_a_path_or_a_command_line_is_found(leak: str) -> No
     found = evidence()
     found.surfaces = {"metrics of daemon.log": f'syncd_x{{label="{leak}"}} 1'}
     assert "S11" in broken(found)
+
+
+PARKED = '{"event": "segment_parked", "segment": "red", "reason": "lost", "words": "gone from there"}'
+RESUMED = '{"event": "segment_resumed", "segment": "red", "reason": "lost"}'
+TAKEN = '{"event": "lease_taken", "member": "ads"}'
+
+
+@pytest.mark.parametrize(
+    ("lines", "holds"),
+    [
+        ((PARKED, RESUMED, PARKED), True),
+        ((PARKED, TAKEN, PARKED), True),
+        ((PARKED, PARKED.replace("lost", "expired")), True),
+        ((PARKED, PARKED), False),
+        ((PARKED.replace("gone from there", ""),), False),
+    ],
+    ids=["parked twice", "another owner", "another reason", "said again", "no words"],
+)
+def test_a_parking_that_is_said_again_is_found(lines: tuple[str, ...], *, holds: bool) -> None:
+    found = evidence()
+    found.logs = {"daemon.log": "\n".join(lines)}
+    assert ("S12" not in broken(found)) is holds
+
+
+def test_a_metric_of_parkings_that_is_wrong_is_found() -> None:
+    found, held = evidence(), 'syncd_lease_held{member="ads"} 1.0'
+    found.members_of = {"red": "ads"}
+    found.tables.parked = {"red": "lost"}
+    found.parked = {("segment", "red", "lost")}
+    found.surfaces = {"metrics": f'{held}\nsyncd_segment_parked{{reason="lost",segment="red"}} 1.0\n'}
+    assert "S12" not in broken(found)
+    found.surfaces = {"metrics": held}
+    assert {"a parking that no metric tells"} == {one.words for one in check(found, healed=True).broken}
+    found.parked, found.tables.parked = set(), {}
+    found.surfaces = {"metrics": f'{held}\nsyncd_member_parked{{member="ads",reason="token"}} 1.0\n'}
+    assert {"a metric of a parking that is over"} == {one.words for one in check(found, healed=True).broken}
+
+
+def test_a_request_that_was_refused_for_its_form_is_found() -> None:
+    found = evidence()
+    found.requests.append(request(9, 109.0, status=400))
+    assert "S5" in broken(found)
+    found.faults, found.requests[-1]["faults"] = {3: "poison"}, [3]
+    assert "S5" not in broken(found)
+
+
+@pytest.mark.parametrize("metric", ["process_open_fds 101.0", "process_resident_memory_bytes 2.9e+08"])
+def test_a_process_that_holds_too_much_is_found(metric: str) -> None:
+    found = evidence()
+    found.surfaces = {"metrics of daemon-1.log": "process_open_fds 30.0\nprocess_resident_memory_bytes 9.1e+07\n"}
+    assert "S12" not in broken(found)
+    found.surfaces = {"metrics of daemon-1.log": metric}
+    assert "S12" in broken(found)
+
+
+def test_more_connections_and_more_open_batches_than_there_may_be_are_found() -> None:
+    found = evidence()
+    found.surfaces = {"metrics of daemon-1.log": ""}
+    found.tables.connections = 17
+    assert {"more connections than the pools hold"} == {one.words for one in check(found, healed=True).broken}
+    found = evidence()
+    found.members_of = {"red": "ads"}
+    found.tables.batches += [Batch(number, "red", "live", True, 0, 0, 0, 0, {}) for number in range(10, 43)]
+    assert {"more open batches than may be ahead"} == {one.words for one in check(found).broken}
 
 
 def test_a_member_too_many_and_one_too_few_are_found() -> None:

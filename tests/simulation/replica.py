@@ -28,8 +28,7 @@ from syncd.linkedin.pacing import Pacer
 from syncd.observe.metrics import Metrics
 from syncd.observe.usage import Usage
 from syncd.operations import voices
-from syncd.pipeline import intake
-from syncd.pipeline import run as pipeline_run
+from syncd.pipeline import intake, watch
 from syncd.pipeline.own import Ownership
 from syncd.service import Daemon
 from syncd.settings import Settings
@@ -100,7 +99,7 @@ def in_place(loop: VirtualLoop, disk: Disk, world: World, dice: random.Random, c
         for module, name in product((service, rounds, voices), others):
             if hasattr(module, name):
                 put(patch.object(module, name, others[name]))
-        put(patch.object(pipeline_run, "_REFRESH", 4.0))
+        put(patch.object(watch, "_FOLLOW", 4.0))
         put(patch.object(intake, "MOST_ELEMENTS", cut))
         put(patch.object(collapse, "MOST_ELEMENTS", cut))
         yield

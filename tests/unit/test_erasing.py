@@ -69,6 +69,23 @@ def test_a_payload_names_somebody_wherever_it_does(payload: object) -> None:
     assert not payload_names(json.dumps(payload), {OTHER})
 
 
+@pytest.mark.parametrize(
+    ("beside", "theirs"),
+    [
+        ({}, True),
+        ({"title": "not@an address"}, True),
+        ({"email": "cousin@example.com"}, False),
+        ({"title": "cousin@example.com"}, False),
+        ({"sha256_email": "6f" * 32}, False),
+        ({"email": ADDRESS}, True),
+        ({"email": "cousin@example.com", "first_name": ADDRESS}, True),
+    ],
+)
+def test_their_device_beside_the_address_of_somebody_else_names_nobody(beside: dict[str, str], *, theirs: bool) -> None:
+    payload = json.dumps({"google_aid": DEVICE[1:].decode(), **beside})
+    assert payload_names(payload, {*IDS, DEVICE}) is theirs
+
+
 @given(st.text())
 def test_any_text_can_be_asked_about(text: str) -> None:
     assert not names(text, {OTHER})

@@ -292,6 +292,16 @@ def test_at_most_four_batches_of_a_road_wait_for_their_turn() -> None:
     assert road.next_intake() is not None
 
 
+def test_live_changes_are_taken_while_batches_of_a_replay_and_of_a_re_assertion_wait() -> None:
+    road, _ = one_road(1)
+    lane = road.lanes[1]
+    lane.waiting = lane.resyncing = True
+    for number, kind in enumerate((BatchKind.RESYNC, BatchKind.RESYNC, BatchKind.REASSERT, BatchKind.REASSERT), 10):
+        lane.add(Journey.begin(BatchId(number), lane.segment.id, kind, [person("a"), person(str(number))]))
+    assert road.next_again() is None
+    assert road.next_intake() is lane
+
+
 def test_a_trickle_gathers_while_a_batch_of_its_segment_waits_for_its_turn() -> None:
     road, _ = one_road(1)
     lane = road.lanes[1]

@@ -52,7 +52,7 @@ _SAID: Final = {
     "erasing": "The erasure has begun; it is done when LinkedIn has accepted every removal.",
     "opted-out": "Opted out: they leave every segment, and no ADD of them is taken.",
     "opted-in": "Opted in: they may be added again.",
-    "password": "Your password is changed; wherever else you were signed in, you are signed out.",
+    "changed": "Your password is changed; wherever else you were signed in, you are signed out.",
     "signed-out": "You are signed out.",
     "signed-in": "The member is signed in at LinkedIn.",
 }

@@ -63,7 +63,7 @@ async def _change(call: Call) -> web.Response:
         return _shown(call, problem="that is not the password you have: nothing was changed", status=422)
     except Rejected as refused:
         return _shown(call, problem=str(refused), status=422)
-    response = frame.see(_PATH, "password")
+    response = frame.see(_PATH, "changed")
     cookies.give(response, call.desk, begun)
     return response
 

@@ -224,6 +224,11 @@ async def test_who_comes_while_too_many_sign_in_is_sent_away(house: House) -> No
     assert sent_away == ["2"] * len(sent_away)
     assert 0 < len(sent_away) < 90
     assert {status for status, _ in told} == {401, 429}
+    guesses = house.desk.reception.guesses
+    for number in range(Guesses.FROM_ADDRESS - 90 + len(sent_away)):  # nobody has looked at theirs
+        assert not guesses.wait(f"other-{number}", "127.0.0.1")
+        guesses.note(f"other-{number}", "127.0.0.1")
+    assert guesses.wait("another", "127.0.0.1")
 
 
 @pytest.mark.parametrize(("url", "name"), [("https://syncd.example", "__Host-syncd"), (None, "syncd-session")])

@@ -99,7 +99,7 @@ class Stage:
             quiet=member.held_back,
         )
         stage = cls(database, settings, member, tools, eraser, events)
-        await refresh.refresh(member, tools)
+        await refresh.refresh([member], tools)
         return stage
 
     @classmethod
@@ -148,7 +148,7 @@ class Stage:
                     road.settle(Turn(lane, batch, part), step)
 
     async def resend(self, key: str) -> None:
-        await refresh.refresh(self.member, self.tools)
+        await refresh.refresh([self.member], self.tools)
         await resend(self.lane(key), self.member, self.tools)
 
     async def erase(self, rounds: int = 12) -> None:

@@ -404,4 +404,4 @@ async def set_segment(stage: Stage, key: str, **values: object) -> None:
         await connection.execute(update(segment_rows).where(segment_rows.c.key == key).values(**values))
     from syncd.pipeline import refresh  # noqa: PLC0415 - only here
 
-    await refresh.refresh(stage.member, stage.tools)
+    await refresh.refresh([stage.member], stage.tools)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from syncd.domain.batch import Element
 from syncd.domain.change import Rank
+from syncd.domain.resync import Mode, Origin, State
 from syncd.operations import changes, erasure, letters, presence
 from syncd.operations.changes import Outcome
 from syncd.operations.letters import Which
@@ -142,3 +143,23 @@ async def test_a_subject_that_is_called_by_the_address_goes_whatever_it_holds(st
     await stage.erase()
     assert await found(stage.database) == {}
     assert not await is_in(stage, "new@example.com", "trial")
+
+
+async def test_a_plan_that_is_being_made_may_name_them_so_the_erasure_outlasts_it(stage: Stage) -> None:
+    await stage.commit("trial", {"email": CANARY})
+    await stage.take()
+    await stage.accept()
+    async with stage.database.begin() as connection:
+        segment = stage.lane("trial").segment.id
+        plan = await resyncs.ask(
+            connection, segment, Mode.RECONCILE, Origin.QUERY, by="ann", state=State.PLANNING, reason="a test"
+        )
+    number = await begin(stage)
+    await stage.erase()
+    place = next(one for one in (await erasure.show(stage.database, number)).places if one.segment == "trial")
+    assert place.stage == "waiting"
+    assert place.words.startswith("a resync reads a source")
+    async with stage.database.begin() as connection:
+        await resyncs.change(connection, plan, state=State.PLANNED)
+    await stage.erase(1)
+    assert (await erasure.show(stage.database, number)).status == "done"

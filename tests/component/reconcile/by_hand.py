@@ -109,7 +109,7 @@ class Hand:
 
     async def forward(self) -> bool:
         """The next batch of a resync; whether there may be more."""
-        await refresh.refresh(self.member, self.tools)
+        await refresh.refresh([self.member], self.tools)
         if self.lane.resyncing:
             await resend.resend(self.lane, self.member, self.tools)
         return self.lane.resyncing

@@ -192,16 +192,6 @@ async def test_drift_at_linkedin_is_repaired_by_a_replay_and_in_the_ledger_by_a_
     await hand.equal([*range(1, 10), 11])
 
 
-async def test_a_replay_leaves_to_an_open_batch_whom_that_holds(hand: Hand) -> None:
-    await settled(hand)
-    await hand.commit(("REMOVE", 3))
-    await hand.take()
-    done = await hand.finish((await hand.started(Mode.REPLAY)).id)
-    assert (done.progress.sent, done.progress.skipped) == (9, 1)
-    assert ("ADD", identity(3)) not in hand.sent
-    await hand.equal([n for n in TEN if n != 3])
-
-
 async def test_a_replay_lets_a_segment_go_on_that_linkedin_emptied_and_a_reconcile_is_refused(
     hand: Hand, crm: Crm
 ) -> None:

@@ -12,9 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syncd.domain.batch import BatchId, BatchKind, Draft, Element, Flag, RowFate, unpack_rows
 from syncd.domain.change import Rank, rank
 from syncd.domain.collapse import Holder
-from syncd.store import batches, intakes, leases, ledger, outbox, segments, source
+from syncd.store import batches, leases, ledger, outbox, segments, source
 from syncd.store.engine import Database
-from syncd.store.suppressions import State
 from syncd.store.tables import batches as batch_rows
 from syncd.store.tables import outbox as outbox_rows
 
@@ -189,12 +188,6 @@ async def test_declared_segments_are_made_once_and_keep_their_kind(database: Dat
         assert len(await segments.declare(connection, {"m": "default"}, [other], declared=True)) == 1
         (binding,), _moment = await segments.of_members(connection, ["m"])
         assert binding.segment.name == "T"
-        assert (await intakes.arm(connection, binding.segment.id)).crashes == 1
-        await intakes.ended(connection, binding.segment.id, 17, crashes=1, subjects=True)
-        await intakes.ended(connection, binding.segment.id, 9, crashes=1, subjects=False)
-        assert await intakes.mark(connection, binding.segment.id) == intakes.Mark(
-            1, None, 17, has_subjects=True, crashes=1, suppressed=State(0, 0, None)
-        )
 
 
 def _batch(number: int) -> BatchId:
