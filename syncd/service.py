@@ -83,8 +83,6 @@ async def run(settings: Settings) -> None:
             health = health_app(metrics, daemon.reasons)
             desk = Desk(database=daemon.database, settings=settings, reasons=daemon.reasons, usage=usage)
             install(health, desk)
-            if desk.caution:
-                _log.warning("caution", why=desk.caution)
             await stack.enter_async_context(listening(health, settings.http.host, settings.http.port))
             stack.push_async_callback(daemon.database.close)
             async with asyncio.TaskGroup() as group:

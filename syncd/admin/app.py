@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+import structlog
 from aiohttp import web
 
 from syncd.admin import headers, oidc, problems
@@ -54,11 +55,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     *oidc.ROUTES,
 )  # fmt: skip
 
+_log = structlog.get_logger("syncd.http")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def install(app: web.Application, desk: Desk, routes: Sequence[Route] = ROUTES) -> None:
-    """Puts the routes into an application that is not served yet, beside what is there."""
+    """Puts the routes into an application that is not served yet, beside what is there; says what an operator has to know."""
+    if desk.caution:
+        _log.warning("caution", why=desk.caution)
     app[DESK] = desk
     frame.furnish(app, desk)
     app.middlewares.append(_tell)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from http.cookies import SimpleCookie
 
 import pytest
+from aiohttp import web
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 from yarl import URL
 
+from syncd.admin.app import install
 from syncd.admin.desk import Desk
 from syncd.domain.access import COMMAND_LINE, Role
 from syncd.operations import people
@@ -262,10 +266,12 @@ def test_whoever_listens_to_others_without_https_is_told_what_to_set(
     database: Database, settings: Settings, host: str, url: str | None, warned: bool
 ) -> None:
     http = settings.http.model_copy(update={"public_url": url, "host": host})
-    caution = Desk(database=database, settings=settings.model_copy(update={"http": http})).caution
-    assert ("SYNCD_HTTP__PUBLIC_URL" in caution and host in caution) is warned
-    assert bool(caution) is warned
-    assert "\n" not in caution
+    with capture_logs() as said:
+        install(web.Application(), Desk(database=database, settings=settings.model_copy(update={"http": http})))
+    assert [(one["log_level"], one["event"]) for one in said] == [("warning", "caution")] * warned
+    for one in said:
+        assert {host, "SYNCD_HTTP__PUBLIC_URL"} <= set(re.findall(r"[\w.]+", one["why"]))
+        assert "\n" not in one["why"]
 
 
 async def test_the_first_admin_comes_from_the_environment_and_only_the_first(
