@@ -19,6 +19,10 @@ from syncd.operations.access import WrongPassword
 from syncd.operations.pace import Wait
 
 MEDIA_TYPE: Final = "application/problem+json"
+CONFIGURATION: Final = "urn:syncd:problem:configuration"
+"""The type of what the server's own configuration lacks; the status alone says what every other problem is."""
+FAILED: Final = "urn:syncd:problem:failed"
+"""The type of what could not be done although nothing is wrong with the request."""
 _RETRY: Final = "5"
 _log = structlog.get_logger("syncd.http")
 
@@ -60,11 +64,11 @@ PAGE: Final[web.AppKey[Render]] = web.AppKey("page_of_problem")
 """How the console shows a problem; without it, every problem is JSON."""
 
 
-def problem(status: int, detail: str, errors: list[Flaw] | None = None, more_errors: int = 0) -> Problem:
+def problem(
+    status: int, detail: str, errors: list[Flaw] | None = None, more_errors: int = 0, kind: str = "about:blank"
+) -> Problem:
     title = HTTPStatus(status).phrase if status in _STATUSES else "Error"
-    return Problem(
-        type="about:blank", title=title, status=status, detail=detail, errors=errors or [], more_errors=more_errors
-    )
+    return Problem(type=kind, title=title, status=status, detail=detail, errors=errors or [], more_errors=more_errors)
 
 
 _STATUSES: Final = frozenset(int(one) for one in HTTPStatus)
@@ -102,12 +106,12 @@ def _ours(error: SyncdError) -> tuple[Problem, dict[str, str]]:
         case Transient():
             return problem(503, str(error)), {"Retry-After": _RETRY}
         case BadConfiguration():
-            return problem(409, str(error)), {}
+            return problem(409, str(error), kind=CONFIGURATION), {}
         case Fatal():
             _log.error("request_failed", kind=type(error).__name__, words=str(error))
             return problem(500, "something went wrong here; the log says what"), {}
         case _:
-            return problem(409, str(error)), {}
+            return problem(409, str(error), kind=FAILED), {}
 
 
 def response(request: web.Request, shown: Problem, headers: Mapping[str, str]) -> web.Response:

@@ -6,7 +6,7 @@ one. A route that names no role is open to everybody; there are few, and a test 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
@@ -44,38 +44,47 @@ class Face(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request, looked at and let through. `query` and `body` are what the route declares, decoded and validated;
-    `stream` is the body where the route takes one unread.
+    """One request, looked at and let through. `parts` are those of the path; `query` and `body` are what the route declares,
+    decoded and validated; `stream` is the body where the route takes one unread, and `media` the type of the body.
     """
 
-    request: web.Request
     desk: Desk
     caller: Person
+    parts: Mapping[str, str]
     query: Any = None
     body: Any = None
     stream: AsyncIterator[bytes] | None = None
+    media: str = ""
     session: Session | None = None
     """None for a program with a token."""
+    http: web.Request | None = None
+    """None for the command line, which asks without a server."""
+
+    @property
+    def request(self) -> web.Request:
+        """For what has no meaning without HTTP: cookies, pages, who is at the other end."""
+        assert self.http is not None
+        return self.http
 
     def part(self, name: str) -> str:
         """A part of the path."""
-        return self.request.match_info[name]
+        return self.parts[name]
 
     def number(self, name: str) -> int:
         """A part of the path that the route declares as `{name:[0-9]{1,18}}`."""
-        return int(self.request.match_info[name])
+        return int(self.parts[name])
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[object]]
-"""Returns the answer as the declared type, or a whole response of its own."""
+"""Returns the answer as the declared type, or a whole response of its own, or what is no JSON part by part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """`answer` is the type of what is returned: JSON of it is the response. `takes` are media types a body may have; a
-    streamed body is not read before the handler. What `starts_work` takes an idempotency key; an answer that is
-    `shown_once` is not kept under it. What is `paced` cannot be taken back, and is done only so often a minute. A `passive`
-    request, which a page makes by itself, prolongs no session.
+    streamed body is not read before the handler. What is answered part by part is a file of that name. What `starts_work`
+    takes an idempotency key; an answer that is `shown_once` is not kept under it. What is `paced` cannot be taken back, and
+    is done only so often a minute. A `passive` request, which a page makes by itself, prolongs no session.
     """
 
     method: str
@@ -91,6 +100,7 @@ class Route:
     answer: Any = None
     status: int = 200
     answers_with: str = JSON
+    file_name: str = ""
     takes: tuple[str, ...] = (JSON,)
     streamed: tuple[str, ...] = ()
     starts_work: bool = False

@@ -6,7 +6,7 @@ Every route is served by this one function; a handler sees only what came throug
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -61,12 +61,14 @@ async def _let_in(
     if route.reach is Reach.SEGMENT:
         await segments.within(desk.database, caller, request.match_info["segment"])
     call = Call(
-        request=request,
+        http=request,
         desk=desk,
         caller=caller,
+        parts=request.match_info,
         query=query,
         body=_body(route, given, raw, form),
         stream=form.file if form else bodies.stream(request, route.most_streamed) if given in route.streamed else None,
+        media=given or "",
         session=session,
     )
     if call.stream is None:
@@ -115,6 +117,22 @@ async def _answered(call: Call, route: Route) -> web.StreamResponse:
     answer: Any = await route.handler(call)
     if isinstance(answer, web.StreamResponse):
         return answer
+    if isinstance(answer, AsyncGenerator):
+        return await _flown(call, route, answer)
     if route.answer is None:
         return web.Response(status=204)
     return web.Response(status=route.status, body=_encode(answer), content_type=JSON)
+
+
+async def _flown(call: Call, route: Route, parts: AsyncGenerator[bytes]) -> web.StreamResponse:
+    """Part by part. The head goes out with the first one, so that a refusal before it is a problem like any other."""
+    first = await anext(parts, b"")
+    response = web.StreamResponse(headers={"Content-Type": f"{route.answers_with}; charset=utf-8"})
+    if route.file_name:
+        response.headers["Content-Disposition"] = f'attachment; filename="{route.file_name}"'
+    await response.prepare(call.request)
+    await response.write(first)
+    async for part in parts:
+        await response.write(part)
+    await response.write_eof()
+    return response

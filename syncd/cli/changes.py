@@ -1,31 +1,44 @@
-"""`syncd changes show`: what became of one outbox row."""
+"""`syncd changes`: what became of one outbox row, and lines of changes that are judged before they are taken."""
 
 from __future__ import annotations
 
+import io
+import sys
+from typing import BinaryIO, Final
+
 import click
 
-from syncd.cli.shell import Shell
-from syncd.cli.showing import DATABASE_ID, facts, json_option
-from syncd.operations import changes as operations
-from syncd.operations.changes import Outcome
+from syncd.admin.api.changes import How, Taken
+from syncd.admin.problems import Flaw
+from syncd.cli.api import Api
+from syncd.cli.asking import Flawed
+from syncd.cli.kinds import DATABASE_ID
+from syncd.cli.shell import pass_api
+from syncd.cli.showing import as_program, facts, json_option
+from syncd.errors import Absent
+from syncd.operations.changes import ChangeReport, Outcome
+
+_SHOWN: Final = 20
 
 
 @click.group()
 def changes() -> None:
-    """What became of the rows of the outbox."""
+    """Rows of the outbox: put some there, and see what became of each."""
 
 
 @changes.command()
 @click.argument("id", type=DATABASE_ID)
 @json_option
-@click.pass_context
-def show(context: click.Context, id: int, as_json: bool) -> None:  # noqa: A002 - the word on the command line
+@pass_api
+def show(api: Api, id: int, as_json: bool) -> None:  # noqa: A002 - the word on the command line
     """One row: pending, waiting, applied, superseded or dead; when, why and in which request.
 
     Exit code 1 for an id that is not known.
     """
-    shell: Shell = context.obj
-    told = shell.ask(lambda database: operations.fate_of(database, id))
+    try:
+        told = api.ask("GET /changes/{number}", ChangeReport, number=id)
+    except Absent as unknown:
+        told = ChangeReport(id=id, outcome=Outcome.UNKNOWN, explanation=str(unknown))
     lines = [
         ("row", str(told.id)),
         ("outcome", told.outcome.value),
@@ -43,4 +56,36 @@ def show(context: click.Context, id: int, as_json: bool) -> None:  # noqa: A002 
     ]
     facts(told, lines, as_json=as_json)
     if told.outcome is Outcome.UNKNOWN:
-        context.exit(1)
+        sys.exit(1)
+
+
+@changes.command()
+@click.option("--file", type=click.File("rb"), default="-", help="Where the lines are; default: stdin.")
+@click.option("--partial", is_flag=True, help="Take the good lines although others are bad.")
+@json_option
+@pass_api
+def post(api: Api, file: BinaryIO, partial: bool, as_json: bool) -> None:
+    """Put up to 100,000 changes into the outbox, if all of them are good.
+
+    Reads one JSON object a line: {"segment": …, "action": "ADD", "subject_id": …, "payload": {"email": …}}. Each is judged
+    as the daemon will judge it, and bad ones are named by their line.
+    """
+    lines = io.BytesIO(file.read())
+    try:
+        done = api.ask("POST /changes", Taken, How(partial=partial), file=lines)
+    except Flawed as refused:
+        _list(refused.flaws, refused.more)
+        raise
+    if as_json:
+        as_program(done)
+        return
+    _list(done.errors, done.more_errors)
+    skipped = f", {done.rejected:,} lines were left out" if done.rejected else ""
+    click.echo(f"{done.rows:,} rows are in the outbox{skipped}")
+
+
+def _list(flaws: list[Flaw], more: int) -> None:
+    for flaw in flaws[:_SHOWN]:
+        click.echo(f"line {flaw.line}: {flaw.detail}", err=True)
+    if rest := more + len(flaws[_SHOWN:]):
+        click.echo(f"… and {rest:,} more", err=True)

@@ -9,6 +9,8 @@ import click
 from syncd import __version__
 from syncd.cli import (
     accounts,
+    auditing,
+    batches,
     changes,
     checking,
     entities,
@@ -64,6 +66,7 @@ for _command in (
     changes.changes,
     resyncs.resync,
     resyncs.resyncs,
+    batches.batches,
     letters.letters,
     erasing.erase,
     erasing.erasures,
@@ -77,5 +80,6 @@ for _command in (
     remote.ad_segments,
     users.users,
     users.tokens,
+    auditing.audit,
 ):
     syncd.add_command(_command)

@@ -8,12 +8,16 @@ from typing import Final
 
 import click
 
-from syncd.cli.shell import Shell
-from syncd.cli.showing import DATABASE_ID, Column, as_program, json_option, listing
-from syncd.domain.access import COMMAND_LINE, By
+from syncd.admin.api.erasures import MOST_PEOPLE, Begun, Evidence, Listed, People, Removed, Unwanted, Whom
+from syncd.admin.api.wire import Paged
+from syncd.cli.api import Api
+from syncd.cli.kinds import DATABASE_ID
+from syncd.cli.shell import pass_api
+from syncd.cli.showing import Column, as_program, json_option, listing
 from syncd.errors import Rejected
-from syncd.operations import erasure, optouts
 from syncd.operations.erasure import CONFIRMATION, Erasure
+from syncd.operations.optouts import Added
+from syncd.operations.paging import Page
 
 _FILE: Final = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 _PLACES: Final = (
@@ -43,8 +47,8 @@ _ERASURES: Final = (
 @click.option("--file", type=_FILE, help="Where the e-mail or its hash is; - is stdin, default: it is asked for.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-@click.pass_obj
-def erase(shell: Shell, *, reason: str, file: Path | None, yes: bool, as_json: bool) -> None:
+@pass_api
+def erase(api: Api, *, reason: str, file: Path | None, yes: bool, as_json: bool) -> None:
     """Forget a person: out of every segment, and out of everything that is kept here.
 
     The person is an e-mail, or its SHA-256 or SHA-512 in hex: asked for, or read from a file. From now on nobody
@@ -57,9 +61,7 @@ def erase(shell: Shell, *, reason: str, file: Path | None, yes: bool, as_json: b
         confirmation = click.prompt(f"It cannot be taken back. Type {CONFIRMATION} to erase this person")
     else:
         confirmation = CONFIRMATION
-    begun = shell.ask(
-        lambda database: erasure.begin(database, shell.settings, person, by=_by(reason), confirmation=confirmation)
-    )
+    begun = api.ask("POST /erasures", Erasure, Begun(person=person, reason=reason, confirm=confirmation))
     if as_json:
         as_program(begun)
         return
@@ -74,20 +76,20 @@ def erasures() -> None:
 @erasures.command("list")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many to list.")
 @json_option
-@click.pass_obj
-def list_(shell: Shell, limit: int, as_json: bool) -> None:
+@pass_api
+def list_(api: Api, limit: int, as_json: bool) -> None:
     """The newest erasures, and people who leave because they opted out."""
-    found = shell.ask(lambda database: erasure.listed(database, limit))
+    found = api.every("GET /erasures", Page[Erasure], Paged(), limit)
     listing(found, _ERASURES, as_json=as_json, empty="nobody has been erased")
 
 
 @erasures.command()
 @click.argument("number", type=DATABASE_ID)
 @json_option
-@click.pass_obj
-def show(shell: Shell, number: int, as_json: bool) -> None:
+@pass_api
+def show(api: Api, number: int, as_json: bool) -> None:
     """How far an erasure is, segment by segment."""
-    found: Erasure = shell.ask(lambda database: erasure.show(database, number))
+    found = api.ask("GET /erasures/{number}", Erasure, number=number)
     if as_json:
         as_program(found)
         return
@@ -97,10 +99,10 @@ def show(shell: Shell, number: int, as_json: bool) -> None:
 
 @erasures.command()
 @click.argument("number", type=DATABASE_ID)
-@click.pass_obj
-def evidence(shell: Shell, number: int) -> None:
+@pass_api
+def evidence(api: Api, number: int) -> None:
     """What can be shown to whoever asks whether it was done, as JSON: times, requests and counts, nobody's name."""
-    as_program(shell.ask(lambda database: erasure.evidence(database, number)))
+    as_program(api.ask("GET /erasures/{number}/evidence", Evidence, number=number).evidence)
 
 
 @click.group("opt-outs")
@@ -111,11 +113,11 @@ def opt_outs() -> None:
 @opt_outs.command()
 @click.option("--file", type=_FILE, help="One e-mail or hash a line; - is stdin, default: one is asked for.")
 @json_option
-@click.pass_obj
-def add(shell: Shell, file: Path | None, as_json: bool) -> None:
+@pass_api
+def add(api: Api, file: Path | None, as_json: bool) -> None:
     """Add one person, or a whole file; they leave their segments."""
     people = [_asked()] if file is None else _read(file).splitlines()
-    done = shell.ask(lambda database: optouts.add(database, shell.settings, people, by=COMMAND_LINE))
+    done = _added(api, people)
     if as_json:
         as_program(done)
     else:
@@ -129,22 +131,22 @@ def add(shell: Shell, file: Path | None, as_json: bool) -> None:
 
 @opt_outs.command()
 @click.option("--file", type=_FILE, help="Where the e-mail or hash is; - is stdin, default: it is asked for.")
-@click.pass_obj
-def remove(shell: Shell, file: Path | None) -> None:
+@pass_api
+def remove(api: Api, file: Path | None) -> None:
     """Let a person be added again, also one who was erased."""
     person = _person(file)
-    gone = shell.ask(lambda database: optouts.remove(database, shell.settings, person, by=COMMAND_LINE))
-    click.echo("they may be added again" if gone else "they were not on the list")
+    gone = api.ask("POST /opt-outs/remove", Removed, Unwanted(person=person))
+    click.echo("they may be added again" if gone.removed else "they were not on the list")
 
 
 @opt_outs.command()
 @click.option("--file", type=_FILE, help="Where the e-mail or hash is; - is stdin, default: it is asked for.")
 @json_option
-@click.pass_obj
-def check(shell: Shell, file: Path | None, as_json: bool) -> None:
+@pass_api
+def check(api: Api, file: Path | None, as_json: bool) -> None:
     """Whether a person is on the list."""
     person = _person(file)
-    found = shell.ask(lambda database: optouts.check(database, shell.settings, person))
+    found = api.ask("POST /opt-outs/check", Listed, Whom(person=person)).suppression
     if as_json:
         as_program(found)
     elif found is None:
@@ -153,8 +155,20 @@ def check(shell: Shell, file: Path | None, as_json: bool) -> None:
         click.echo(f"they are on the list ({found.kind})")
 
 
-def _by(reason: str) -> By:
-    return By(name=COMMAND_LINE.name, door=COMMAND_LINE.door, reason=reason)
+def _added(api: Api, lines: list[str]) -> Added:
+    """All of them, as many in a request as one may hold. Lines that name nobody are named by their number in the file."""
+    done = Added(added=0, known=0, refused=[], erasures=[])
+    numbered = [(number, text) for number, text in enumerate(lines, 1) if text.strip()]
+    for start in range(0, len(numbered), MOST_PEOPLE):
+        some = numbered[start : start + MOST_PEOPLE]
+        more = api.ask("POST /opt-outs", Added, People(people=[text for _, text in some]))
+        done = Added(
+            added=done.added + more.added,
+            known=done.known + more.known,
+            refused=done.refused + [some[place - 1][0] for place in more.refused],
+            erasures=done.erasures + more.erasures,
+        )
+    return done
 
 
 def _person(file: Path | None) -> str:

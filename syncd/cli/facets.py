@@ -5,17 +5,18 @@ from __future__ import annotations
 import click
 
 from syncd.cli import notices
-from syncd.cli.shell import Shell
+from syncd.cli.api import Api
+from syncd.cli.shell import pass_api
 from syncd.cli.showing import Column, as_program, json_option, listing
-from syncd.operations import targeting as operations
+from syncd.operations.targeting import FacetList
 
 
 @click.command()
 @json_option
-@click.pass_obj
-def facets(shell: Shell, *, as_json: bool) -> None:
+@pass_api
+def facets(api: Api, *, as_json: bool) -> None:
     """List what can be targeted, and how the entities of each facet are found."""
-    found = shell.ask(lambda database: operations.facets(database, shell.settings))
+    found = api.ask("GET /facets", FacetList)
     if as_json:
         as_program(found)
         return

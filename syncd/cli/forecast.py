@@ -9,17 +9,17 @@ from typing import Final
 
 import click
 
+from syncd.admin.api.planning import AskForecast
 from syncd.cli import notices
-from syncd.cli.narrowing import facet_options, svg_option
+from syncd.cli.api import Api
+from syncd.cli.narrowing import facet_options, narrowed, svg_option
 from syncd.cli.plots import area
-from syncd.cli.shell import Shell
+from syncd.cli.shell import pass_api
 from syncd.cli.showing import Column, as_program, json_option, listing
 from syncd.cli.svg import draw
 from syncd.domain.charts import Line
 from syncd.domain.forecast import Objective, Optimization, Spot, value_at
-from syncd.operations import forecasts as operations
-from syncd.operations import targets
-from syncd.operations.forecasts import ForecastReport, Request
+from syncd.operations.forecasts import ForecastReport
 
 _ROWS: Final = 10
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
@@ -46,9 +46,9 @@ _DAY: Final = click.DateTime(["%Y-%m-%d"])
 @click.option("--no-expansion", is_flag=True, help="Nobody who is merely like the audience; adds the share reached.")
 @svg_option
 @json_option
-@click.pass_obj
+@pass_api
 def forecast(
-    shell: Shell,
+    api: Api,
     *,
     segment: str,
     budget: int | None,
@@ -67,19 +67,18 @@ def forecast(
 
     A forecast needs a place: --include locations=urn:li:geo:… (`syncd entities germany --facet locations`).
     """
-    request = Request(
-        segment=segment,
+    wanted = AskForecast(
         objective=Objective(objective),
         optimization=Optimization(optimization) if optimization else None,
-        include=targets.facets(include),
-        exclude=targets.facets(exclude),
+        include=narrowed(include),
+        exclude=narrowed(exclude),
         start=start.date() if start else None,
         end=end.date() if end else None,
         budget=budget,
         audience_network=not no_audience_network,
         audience_expansion=not no_expansion,
     )
-    found = shell.ask(lambda database: operations.ask(database, shell.settings, request))
+    found = api.ask("POST /segments/{segment}/forecast", ForecastReport, wanted, segment=segment)
     if svg is not None:
         draw(svg, f"Forecast for {found.segment}", _lines(found), found.notices)
     if as_json:

@@ -7,17 +7,17 @@ from typing import Final
 
 import click
 
+from syncd.admin.api.planning import AskInsights
 from syncd.cli import notices
-from syncd.cli.narrowing import facet_options, svg_option
+from syncd.cli.api import Api
+from syncd.cli.narrowing import facet_options, narrowed, svg_option
 from syncd.cli.plots import bar
-from syncd.cli.shell import Shell
+from syncd.cli.shell import pass_api
 from syncd.cli.showing import Column, as_program, json_option, listing, said
 from syncd.cli.svg import draw
 from syncd.domain.charts import Bar, Bars
 from syncd.domain.insight import FEWEST, MOST_PEOPLE, Order
-from syncd.operations import insights as operations
-from syncd.operations import targets
-from syncd.operations.insights import Breakdown, Request
+from syncd.operations.insights import Breakdown, InsightReport, groupings
 
 _DEFAULT: Final = "jobFunctions,seniorities"
 
@@ -31,9 +31,9 @@ _DEFAULT: Final = "jobFunctions,seniorities"
 @click.option("--fresh", is_flag=True, help="Ask LinkedIn although it answered within the last day.")
 @svg_option
 @json_option
-@click.pass_obj
+@pass_api
 def insights(
-    shell: Shell,
+    api: Api,
     *,
     segment: str,
     by: str,
@@ -49,16 +49,15 @@ def insights(
 
     An audience needs 300 people, a group 30; a person may be in several groups.
     """
-    request = Request(
-        segment=segment,
-        groupings=operations.groupings(by),
-        include=targets.facets(include),
-        exclude=targets.facets(exclude),
+    wanted = AskInsights(
+        groupings=list(groupings(by)),
+        include=narrowed(include),
+        exclude=narrowed(exclude),
         order=Order.HIERARCHY if in_order else Order.SHARE,
         most=most,
         fresh=fresh,
     )
-    found = shell.ask(lambda database: operations.ask(database, shell.settings, request))
+    found = api.ask("POST /segments/{segment}/insights", InsightReport, wanted, segment=segment)
     if svg is not None:
         panels = [_panel(one) for one in found.breakdowns]
         draw(svg, f"Who is in {found.segment}", panels, found.notices)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 import click
 
-from syncd.cli.shell import Shell
-from syncd.cli.showing import DATABASE_ID, Column, as_program, json_option, listing
+from syncd.admin.api.letters import Chosen, Counted, Counts, Which
+from syncd.cli.api import Api
+from syncd.cli.kinds import DATABASE_ID
+from syncd.cli.shell import pass_api
+from syncd.cli.showing import Column, as_program, json_option, listing
+from syncd.domain.change import Reason
 from syncd.errors import Rejected
-from syncd.operations import letters as operations
-from syncd.operations.letters import Which
+from syncd.operations.letters import Dropped, Letter, LetterList, Marked
+from syncd.operations.paging import Page
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,10 +37,19 @@ _LETTERS: Final = (
 )
 
 
+_reason_option: Final = click.option(
+    "--reason",
+    metavar="WORD",
+    type=click.Choice([one.value for one in Reason]),
+    callback=lambda _context, _option, word: Reason(word) if word is not None else None,
+    help="Those of one reason.",
+)
+
+
 def _which(command: F) -> F:
     for option in (
         click.option("--id", "ids", type=DATABASE_ID, multiple=True, help="One letter; may be repeated."),
-        click.option("--reason", metavar="WORD", help="Those of one reason."),
+        _reason_option,
         click.option("--segment", metavar="KEY", help="Those of one segment."),
     ):
         command = option(command)
@@ -50,14 +63,15 @@ def letters() -> None:
 
 @letters.command("list")
 @click.option("--segment", metavar="KEY", help="Those of one segment.")
-@click.option("--reason", metavar="WORD", help="Those of one reason.")
+@_reason_option
 @click.option("--limit", type=click.IntRange(0, 10_000), default=20, show_default=True, help="How many to list.")
 @json_option
-@click.pass_obj
-def list_(shell: Shell, segment: str | None, reason: str | None, limit: int, as_json: bool) -> None:
+@pass_api
+def list_(api: Api, segment: str | None, reason: Reason | None, limit: int, as_json: bool) -> None:
     """All of them counted by segment and reason, and the newest of them."""
-    which = Which(segment=segment, reason=reason)
-    found = shell.ask(lambda database: operations.listed(database, which, limit))
+    counts = api.ask("GET /dead-letters/counts", Counts, Counted(segment=segment, reason=reason))
+    newest = api.every("GET /dead-letters", Page[Letter], Which(segment=segment, reason=reason), limit)
+    found = LetterList(counts=counts.items, newest=newest)
     if as_json:
         as_program(found)
         return
@@ -71,13 +85,13 @@ def list_(shell: Shell, segment: str | None, reason: str | None, limit: int, as_
 @_which
 @click.option("--all", "everything", is_flag=True, help="All dead letters.")
 @json_option
-@click.pass_obj
+@pass_api
 def retry(
-    shell: Shell, segment: str | None, reason: str | None, ids: tuple[int, ...], everything: bool, as_json: bool
+    api: Api, segment: str | None, reason: Reason | None, ids: tuple[int, ...], everything: bool, as_json: bool
 ) -> None:
     """Send them again, with the rank they had; the daemon does it."""
     which = _chosen(segment, reason, ids, everything=everything)
-    done = shell.ask(lambda database: operations.retry(database, which))
+    done = api.ask("POST /dead-letters/retry", Marked, which)
     if as_json:
         as_program(done)
         return
@@ -91,12 +105,12 @@ def retry(
 @click.option("--all", "everything", is_flag=True, help="All dead letters.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-@click.pass_obj
+@pass_api
 def drop(
-    shell: Shell,
+    api: Api,
     *,
     segment: str | None,
-    reason: str | None,
+    reason: Reason | None,
     ids: tuple[int, ...],
     everything: bool,
     yes: bool,
@@ -108,7 +122,7 @@ def drop(
         if not sys.stdin.isatty():
             raise Rejected("dropping dead letters needs --yes")
         click.confirm("The changes they hold will never be applied. Go on?", abort=True)
-    done = shell.ask(lambda database: operations.drop(database, which))
+    done = api.ask("POST /dead-letters/drop", Dropped, which)
     if as_json:
         as_program(done)
         return
@@ -117,8 +131,17 @@ def drop(
         click.echo(f"{done.in_open_batches:,} stay until their batch is closed")
 
 
-def _chosen(segment: str | None, reason: str | None, ids: tuple[int, ...], *, everything: bool) -> Which:
-    which = Which(segment=segment, reason=reason, ids=ids)
-    if which.all != everything:
+@letters.command()
+@click.option("--segment", metavar="KEY", help="Those of one segment.")
+@_reason_option
+@click.option("--file", type=click.File("wb"), default="-", help="Where they go; default: stdout.")
+@pass_api
+def export(api: Api, segment: str | None, reason: Reason | None, file: BinaryIO) -> None:
+    """Write all of them as CSV, without what they carry."""
+    file.writelines(api.lines("GET /dead-letters/export", Counted(segment=segment, reason=reason)))
+
+
+def _chosen(segment: str | None, reason: Reason | None, ids: tuple[int, ...], *, everything: bool) -> Chosen:
+    if everything == bool(segment or reason or ids):
         raise Rejected("say which: --segment, --reason and --id, or --all alone")
-    return which
+    return Chosen(segment=segment, reason=reason, ids=list(ids), all=everything)

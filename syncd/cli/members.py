@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Final
 
 import click
 
-from syncd.cli.shell import Shell
+from syncd.admin.api.members import Begin, Begun, Finish, Members, SignedIn
+from syncd.admin.api.wire import Why
+from syncd.cli.api import Api
+from syncd.cli.shell import Shell, pass_api
 from syncd.cli.showing import Column, facts, json_option, listing, said
-from syncd.operations import epochs, signing
-from syncd.operations import members as operations
+from syncd.operations import epochs
 from syncd.operations.epochs import EpochReport
 from syncd.operations.members import MemberReport
 
@@ -42,44 +45,45 @@ def members() -> None:
 
 @members.command("list")
 @json_option
-@click.pass_obj
-def list_(shell: Shell, as_json: bool) -> None:
+@pass_api
+def list_(api: Api, as_json: bool) -> None:
     """All members: who works for each, and when its token ends."""
-    found = shell.ask(lambda database: operations.listed(database, shell.settings))
+    found = [one.member for one in api.ask("GET /members", Members).items]
     listing(found, _COLUMNS, as_json=as_json, empty="there are no members: declare some in the configuration")
 
 
 @members.command()
 @click.argument("key")
-@click.pass_obj
-def pause(shell: Shell, key: str) -> None:
+@pass_api
+def pause(api: Api, key: str) -> None:
     """Take and send nothing for it; rows of its segments wait in the outbox."""
-    shell.ask(lambda database: operations.pause(database, key))
+    api.ask("POST /members/{member}/pause", NoneType, Why(), member=key)
     click.echo(f"member {key} is paused")
 
 
 @members.command()
 @click.argument("key")
-@click.pass_obj
-def resume(shell: Shell, key: str) -> None:
+@pass_api
+def resume(api: Api, key: str) -> None:
     """Let it go on, whether it was paused or parked."""
-    shell.ask(lambda database: operations.resume(database, key))
+    api.ask("POST /members/{member}/resume", NoneType, Why(), member=key)
     click.echo(f"member {key} goes on")
 
 
 @members.command("sign-in")
 @click.argument("key")
 @click.option("--redirect-uri", required=True, metavar="URL", help="One that the application names at LinkedIn.")
-@click.pass_obj
-def sign_in(shell: Shell, key: str, redirect_uri: str) -> None:
+@pass_api
+def sign_in(api: Api, key: str, redirect_uri: str) -> None:
     """Get tokens for a member: consent in a browser, then give the address it ended at.
 
     The tokens are sealed in the database, and take the place of those in the member's files until a file changes.
     """
-    begun = signing.begin(shell.settings, key, redirect_uri)
+    begun = api.ask("POST /members/{member}/sign-in", Begun, Begin(redirect_uri=redirect_uri), member=key)
     click.echo(f"open this in a browser where {key} is signed in at LinkedIn:\n\n  {begun.url}\n")
     arrived = click.prompt("The address it ends at", hide_input=True)
-    ends = shell.ask(lambda database: signing.finish(database, shell.settings, begun, arrived))
+    consent = Finish(ticket=begun.ticket, address=arrived)
+    ends = api.ask("POST /members/{member}/sign-in/finish", SignedIn, consent, member=key).consent_ends
     until = f"; its consent ends {said(ends)}" if ends is not None else ""
     click.echo(f"member {key} is signed in{until}")
 

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from syncd.operations import targets
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -22,6 +24,14 @@ def facet_options(command: F) -> F:
     )
     exclude = click.option("--exclude", multiple=True, metavar="FACET=URN[,URN…]", help="Nobody with one of these.")
     return include(exclude(command))
+
+
+def narrowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:
+    """`FACET=URN[,URN…]` as the API takes it; a facet that is repeated holds all it was given. Raises Rejected."""
+    found: dict[str, list[str]] = {}
+    for name, urns in targets.facets(pairs):
+        found.setdefault(name, []).extend(urns)
+    return found
 
 
 def svg_option(command: F) -> F:

@@ -31,16 +31,6 @@ _AD_SEGMENTS: Final = (
 
 @segments.command()
 @click.argument("key")
-@click.argument("name")
-@click.pass_obj
-def rename(shell: Shell, key: str, name: str) -> None:
-    """Give it another name at LinkedIn."""
-    shell.ask(lambda database: operations.rename(database, shell.settings, key, name))
-    click.echo(f"segment {key} is called {name}")
-
-
-@segments.command()
-@click.argument("key")
 @click.option("--add", is_flag=True, help="Let it serve at LinkedIn, if it does not yet.")
 @json_option
 @click.pass_obj

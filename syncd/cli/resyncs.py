@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,16 +10,15 @@ from typing import Final
 
 import click
 
-from syncd.cli.shell import Shell
-from syncd.cli.showing import DATABASE_ID, Column, as_program, facts, json_option, listing
-from syncd.domain.access import By, Door
+from syncd.admin.api.resyncs import Cancel, Given, Start, Wanted, Which
+from syncd.cli.api import Api
+from syncd.cli.kinds import DATABASE_ID
+from syncd.cli.shell import pass_api
+from syncd.cli.showing import Column, as_program, facts, json_option, listing
 from syncd.domain.resync import Mode, State
 from syncd.errors import Rejected
-from syncd.operations import resyncs as operations
-from syncd.operations import snapshots
+from syncd.operations.paging import Page
 from syncd.operations.resyncs import ResyncReport
-from syncd.operations.snapshots import Snapshot
-from syncd.store.engine import Database
 
 _LOOK: Final = 0.2
 _NOTICE: Final = 10.0
@@ -65,9 +63,9 @@ _COLUMNS: Final = (
 @click.option("--subject-column", metavar="NAME", help="The file's column with the CRM's id of the person or company.")
 @click.option("--wait", type=click.FloatRange(0), default=900.0, show_default=True, help="Seconds to wait for a plan.")
 @json_option
-@click.pass_obj
+@pass_api
 def resync(
-    shell: Shell,
+    api: Api,
     *,
     segment: str,
     mode: str,
@@ -85,26 +83,36 @@ def resync(
         raise click.UsageError("say why with --reason, or try --dry-run")
     if (file is None) != (as_of is None) or (file is not None and mode != Mode.RECONCILE):
         raise click.UsageError("--file goes with --as-of, the time it speaks of, and with --mode reconcile")
-    by = _by(reason or "")
-
-    async def whole(database: Database) -> ResyncReport:
-        if file is None or as_of is None:
-            found = await operations.preview(database, shell.settings, segment, Mode(mode), by=by)
-        else:
-            moment = as_of if as_of.tzinfo is not None else as_of.replace(tzinfo=UTC)
-            snapshot = Snapshot(name=file, as_of=moment.timestamp(), subject_column=subject_column)
-            with file.open("rb") as opened:
-                found = await snapshots.preview(database, shell.settings, segment, snapshot, opened, by=by)
-        found = await _planned(database, shell, found, wait)
-        if dry_run:
-            return found
+    because = reason or ""
+    if file is None or as_of is None:
+        wanted = Wanted(mode=Mode(mode), reason=because)
+        found = api.ask("POST /segments/{segment}/resyncs", ResyncReport, wanted, segment=segment)
+    else:
+        found = _uploaded(api, segment, file, Given(as_of=_aware(as_of), subject_column=subject_column, reason=because))
+    found = _planned(api, found, wait)
+    if not dry_run:
         typed = segment if mode == Mode.REPLAY else confirm  # the command names what it sends again
-        return await operations.start(database, shell.settings, found.id, by=by, confirm=typed)
+        found = _started(api, found.id, because, typed)
+    _told(found, as_json=as_json)
 
-    _told(shell.ask(whole), as_json=as_json)
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-async def _planned(database: Database, shell: Shell, found: ResyncReport, wait: float) -> ResyncReport:
+def _uploaded(api: Api, segment: str, file: Path, given: Given) -> ResyncReport:
+    if file.suffix.lower() not in {".csv", ".ndjson", ".jsonl"}:
+        raise Rejected(f"{file}: must end in .csv, .ndjson or .jsonl, to say how it is to be read")
+    with file.open("rb") as opened:
+        return api.ask("POST /segments/{segment}/resyncs/snapshot", ResyncReport, given, file=opened, segment=segment)
+
+
+def _started(api: Api, number: int, reason: str, confirm: str | None) -> ResyncReport:
+    order = Start(reason=reason, confirm=confirm)
+    return api.ask("POST /resyncs/{number}/start", ResyncReport, order, number=number)
+
+
+def _planned(api: Api, found: ResyncReport, wait: float) -> ResyncReport:
     """Waits for the segment's owner, and says so when it takes a while."""
     begun = time.monotonic()
     noticed = False
@@ -117,8 +125,8 @@ async def _planned(database: Database, shell: Shell, found: ResyncReport, wait: 
         if waited > _NOTICE and not noticed:
             noticed = True
             click.echo(f"resync {found.id}: {found.words or 'the daemon reads the source'} …", err=True)
-        await asyncio.sleep(_LOOK)
-        found = await operations.show(database, shell.settings, found.id)
+        time.sleep(_LOOK)
+        found = api.ask("GET /resyncs/{number}", ResyncReport, number=found.id)
     if found.state is State.FAILED:
         raise Rejected(f"resync {found.id} could not be planned: {found.words}")
     return found
@@ -133,20 +141,20 @@ def resyncs() -> None:
 @click.option("--segment", metavar="KEY", help="Those of one segment.")
 @click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="How many to list.")
 @json_option
-@click.pass_obj
-def list_(shell: Shell, segment: str | None, limit: int, as_json: bool) -> None:
+@pass_api
+def list_(api: Api, segment: str | None, limit: int, as_json: bool) -> None:
     """The newest first."""
-    found = shell.ask(lambda database: operations.listed(database, shell.settings, segment, limit))
+    found = api.every("GET /resyncs", Page[ResyncReport], Which(segment=segment), limit)
     listing(found, _COLUMNS, as_json=as_json, empty="there are no resyncs")
 
 
 @resyncs.command()
 @click.argument("number", metavar="ID", type=DATABASE_ID)
 @json_option
-@click.pass_obj
-def show(shell: Shell, number: int, as_json: bool) -> None:
+@pass_api
+def show(api: Api, number: int, as_json: bool) -> None:
     """Its plan, and how far it is."""
-    _told(shell.ask(lambda database: operations.show(database, shell.settings, number)), as_json=as_json)
+    _told(api.ask("GET /resyncs/{number}", ResyncReport, number=number), as_json=as_json)
 
 
 @resyncs.command()
@@ -158,27 +166,21 @@ def show(shell: Shell, number: int, as_json: bool) -> None:
     help="The segment's name, for a replay and where more would leave than the fuse lets pass.",
 )
 @json_option
-@click.pass_obj
-def start(shell: Shell, number: int, reason: str, confirm: str | None, as_json: bool) -> None:
+@pass_api
+def start(api: Api, number: int, reason: str, confirm: str | None, as_json: bool) -> None:
     """Let a plan go."""
-    by = _by(reason)
-    started = shell.ask(lambda database: operations.start(database, shell.settings, number, by=by, confirm=confirm))
-    _told(started, as_json=as_json)
+    _told(_started(api, number, reason, confirm), as_json=as_json)
 
 
 @resyncs.command()
 @click.argument("number", metavar="ID", type=DATABASE_ID)
 @click.option("--reason", default="", help="Why, for those who read it later.")
 @json_option
-@click.pass_obj
-def cancel(shell: Shell, number: int, reason: str, as_json: bool) -> None:
+@pass_api
+def cancel(api: Api, number: int, reason: str, as_json: bool) -> None:
     """End it; two batches at most still go out."""
-    by = _by(reason)
-    _told(shell.ask(lambda database: operations.cancel(database, shell.settings, number, by=by)), as_json=as_json)
-
-
-def _by(reason: str) -> By:
-    return By(name="command line", door=Door.SHELL, reason=reason)
+    order = Cancel(reason=reason)
+    _told(api.ask("POST /resyncs/{number}/cancel", ResyncReport, order, number=number), as_json=as_json)
 
 
 def _told(found: ResyncReport, *, as_json: bool) -> None:

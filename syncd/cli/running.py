@@ -55,12 +55,14 @@ def migrate(shell: Shell) -> None:
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False},
 )
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def sandbox(options: tuple[str, ...]) -> None:
+@click.pass_obj
+def sandbox(shell: Shell, options: tuple[str, ...]) -> None:
     """Run our own LinkedIn, to try things on; it needs no configuration.
 
     Options are those of the sandbox: --port, --clock 3600x, --latency, --users-per-minute … (`syncd sandbox --help`).
     """
     from syncd.sandbox.__main__ import main  # noqa: PLC0415 - nothing else needs it
 
+    shell.at_home()
     sys.argv[1:] = options
     main()

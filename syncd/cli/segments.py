@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Final, Literal
 
 import click
 
-from syncd.cli.shell import Shell
+from syncd.admin.api.segments import Confirmed, NewSegment, Patch, Segments, Which
+from syncd.admin.api.wire import Why
+from syncd.cli.api import Api
+from syncd.cli.kinds import ACCOUNT
+from syncd.cli.shell import pass_api
 from syncd.cli.showing import Column, as_program, facts, json_option, listing
 from syncd.domain.advice import Advice
 from syncd.errors import Rejected
-from syncd.operations import segments as operations
-from syncd.operations.segments import SegmentDetails, SegmentReport
-from syncd.store.segments import Declared
+from syncd.operations.segments import SegmentDetails, SegmentList, SegmentReport
 
 
 def state(segment: SegmentReport) -> str:
@@ -62,10 +64,11 @@ def segments() -> None:
 
 @segments.command("list")
 @json_option
-@click.pass_obj
-def list_(shell: Shell, as_json: bool) -> None:
+@pass_api
+def list_(api: Api, as_json: bool) -> None:
     """All segments: status and what follows, what waits, who is in them, what is to be done."""
-    found = shell.ask(operations.listed)
+    pages = list(api.pages("GET /segments", Segments, Which()))
+    found = SegmentList(segments=[one for page in pages for one in page.items], unknown=pages[0].unknown)
     if as_json:
         as_program(found)
         return
@@ -78,10 +81,10 @@ def list_(shell: Shell, as_json: bool) -> None:
 @segments.command()
 @click.argument("key")
 @json_option
-@click.pass_obj
-def show(shell: Shell, key: str, as_json: bool) -> None:
+@pass_api
+def show(api: Api, key: str, as_json: bool) -> None:
     """One segment: why it is where it is, what to do, and its history."""
-    details = shell.ask(lambda database: operations.shown(database, key))
+    details = api.ask("GET /segments/{segment}", SegmentDetails, segment=key)
     facts(details, [] if as_json else _lines(details), as_json=as_json)
 
 
@@ -138,62 +141,72 @@ def _flag(documented: bool) -> str:
 @click.argument("key")
 @click.option("--name", required=True, help="Its name at LinkedIn.")
 @click.option("--kind", required=True, type=click.Choice(["user", "company"]), help="What it holds.")
-@click.option("--account", required=True, metavar="URN", help="urn:li:sponsoredAccount:…")
+@click.option("--account", required=True, type=ACCOUNT, metavar="URN", help="urn:li:sponsoredAccount:…")
 @click.option("--member", required=True, metavar="KEY", help="The member that feeds it.")
-@click.pass_obj
-def create(shell: Shell, key: str, name: str, kind: str, account: str, member: str) -> None:
+@pass_api
+def create(api: Api, key: str, name: str, kind: Literal["user", "company"], account: str, member: str) -> None:
     """Make a segment; the daemon creates it at LinkedIn."""
-    wanted = Declared(key=key, name=name, kind=kind, account=account, member=member)
-    shell.ask(lambda database: operations.create(database, shell.settings, wanted))
+    wanted = NewSegment(key=key, name=name, kind=kind, account=account, member=member)
+    api.ask("POST /segments", SegmentDetails, wanted)
     click.echo(f"segment {key} is known; the daemon creates it at LinkedIn")
 
 
 @segments.command()
 @click.argument("key")
-@click.pass_obj
-def adopt(shell: Shell, key: str) -> None:
+@click.argument("name")
+@pass_api
+def rename(api: Api, key: str, name: str) -> None:
+    """Give it another name at LinkedIn."""
+    api.ask("PATCH /segments/{segment}", SegmentDetails, Patch(name=name), segment=key)
+    click.echo(f"segment {key} is called {name}")
+
+
+@segments.command()
+@click.argument("key")
+@pass_api
+def adopt(api: Api, key: str) -> None:
     """Take over the segment that was found at LinkedIn under this key."""
-    shell.ask(lambda database: operations.adopt(database, key))
+    api.ask("POST /segments/{segment}/adopt", SegmentDetails, Why(), segment=key)
     click.echo(f"segment {key}: the daemon takes over what it found at LinkedIn; who is in it is not known")
 
 
 @segments.command()
 @click.argument("key")
-@click.pass_obj
-def recreate(shell: Shell, key: str) -> None:
+@pass_api
+def recreate(api: Api, key: str) -> None:
     """Put a new, empty segment at LinkedIn in the place of the old one, and fill it again."""
-    shell.ask(lambda database: operations.recreate(database, key))
+    api.ask("POST /segments/{segment}/recreate", SegmentDetails, Confirmed(confirm=key), segment=key)
     click.echo(f"segment {key}: the daemon makes a new one; campaigns must be moved to its ad segment")
 
 
 @segments.command()
 @click.argument("key")
-@click.pass_obj
-def pause(shell: Shell, key: str) -> None:
+@pass_api
+def pause(api: Api, key: str) -> None:
     """Take and send nothing for it; its rows wait in the outbox."""
-    shell.ask(lambda database: operations.pause(database, key))
+    api.ask("POST /segments/{segment}/pause", SegmentDetails, Why(), segment=key)
     click.echo(f"segment {key} is paused")
 
 
 @segments.command()
 @click.argument("key")
-@click.pass_obj
-def resume(shell: Shell, key: str) -> None:
+@pass_api
+def resume(api: Api, key: str) -> None:
     """Let it go on, whether it was paused or parked."""
-    shell.ask(lambda database: operations.resume(database, key))
+    api.ask("POST /segments/{segment}/resume", SegmentDetails, Why(), segment=key)
     click.echo(f"segment {key} goes on")
 
 
 @segments.command()
 @click.argument("key")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.pass_obj
-def delete(shell: Shell, key: str, yes: bool) -> None:
+@pass_api
+def delete(api: Api, key: str, yes: bool) -> None:
     """Delete it, at LinkedIn too."""
     if not yes:
         if not sys.stdin.isatty():
             raise Rejected(f"deleting segment {key} needs --yes")
         if click.prompt(f"This deletes the segment at LinkedIn too. Type {key} to go on") != key:
             raise Rejected("that is another key; nothing was deleted")
-    shell.ask(lambda database: operations.delete(database, shell.settings, key))
+    api.ask("DELETE /segments/{segment}", SegmentDetails, Confirmed(confirm=key), segment=key)
     click.echo(f"segment {key}: the daemon deletes it")

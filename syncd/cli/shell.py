@@ -1,4 +1,4 @@
-"""What every command shares: settings read when they are needed, one event loop, and errors in one line.
+"""What every command shares: whom it asks, settings read when they are needed, one event loop, and errors in one line.
 
 A command never sees an exception of ours: the outermost group turns it into `syncd: …` on stderr and an exit code.
 """
@@ -8,37 +8,59 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from functools import cached_property
+from contextlib import AbstractAsyncContextManager
+from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from syncd.cli.address import address
+from syncd.cli.api import Api
+from syncd.cli.asking import Face
+from syncd.cli.client import client
+from syncd.cli.direct import direct
 from syncd.cli.showing import said
-from syncd.errors import SyncdError
+from syncd.errors import Rejected, SyncdError
 from syncd.operations.opening import opened
 from syncd.settings import Settings, load
+from syncd.settings.reading import URL
 from syncd.store.engine import Database
 
+F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 _INTERRUPTED: Final = 130
 
 
 class Shell:
-    """Where a command finds the settings and the database; `click.pass_obj` hands it over."""
+    """Where a command finds the settings and the database; `click.pass_obj` hands it over. Commands that ask what the API
+    offers take an `Api` instead, by `pass_api`.
+    """
 
     def __init__(self, config: Path | None) -> None:
         self.config: Final = config
 
     @cached_property
     def settings(self) -> Settings:
+        self.at_home()
         return load(config=self.config)
 
     @property
     def database_url(self) -> str:
         return self.settings.database_url.get_secret_value()
+
+    def at_home(self) -> None:
+        """Refuses a command that works on this machine while the environment means a server."""
+        if address() is not None:
+            command = click.get_current_context().command_path
+            raise Rejected(f"`{command}` works on this machine, not on an API: unset {URL} for it")
+
+    def face(self) -> AbstractAsyncContextManager[Face]:
+        """Who answers what the API offers: the server that the environment names, else this machine's database."""
+        server = address()
+        return client(server) if server is not None else direct(self.settings)
 
     def ask(self, work: Callable[[Database], Awaitable[T]]) -> T:
         """Runs one operation over the database, whose schema has been looked at first."""
@@ -48,6 +70,22 @@ class Shell:
                 return await work(database)
 
         return asyncio.run(whole())
+
+
+def pass_api(command: F) -> F:
+    """Hands an `Api` to a command. Whether a command has one is what the reference says of it."""
+
+    def handed(*arguments: Any, **options: Any) -> Any:
+        context = click.get_current_context()
+        return context.invoke(command, context.with_resource(Api(context.obj.face)), *arguments, **options)
+
+    handed.asks_api = True  # type: ignore[attr-defined]  # read by `asks_api`
+    return update_wrapper(handed, command)  # type: ignore[return-value]  # it takes one argument less
+
+
+def asks_api(command: click.Command) -> bool:
+    """Whether a command asks what the API offers."""
+    return getattr(command.callback, "asks_api", False)
 
 
 class Commands(click.Group):

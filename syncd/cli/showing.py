@@ -19,7 +19,6 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 NOTHING: Final = "–"
-DATABASE_ID: Final = click.IntRange(1, 2**63 - 1)
 
 
 def json_option(command: F) -> F:

@@ -7,18 +7,19 @@ from typing import Final
 
 import click
 
+from syncd.admin.api.templates import NewTemplate, TemplatePatch, Unwanted, Which
 from syncd.cli import notices
-from syncd.cli.narrowing import facet_options
+from syncd.cli.api import Api
+from syncd.cli.kinds import ACCOUNT
+from syncd.cli.narrowing import facet_options, narrowed
 from syncd.cli.remote import show_deleted
-from syncd.cli.shell import Shell
+from syncd.cli.shell import pass_api
 from syncd.cli.showing import Column, as_program, facts, json_option, listing
-from syncd.domain.targeting import Clause, Criteria, targeting
-from syncd.domain.template import Change, Draft
+from syncd.domain.targeting import Clause
 from syncd.errors import Rejected
 from syncd.linkedin.templates import SortField, SortOrder
-from syncd.operations import targets
-from syncd.operations.templates import Saved, TemplateReport, Templates
-from syncd.store.engine import Database
+from syncd.operations.deletions import Deleted
+from syncd.operations.templates import Saved, TemplateList, TemplateReport
 
 _ACCOUNT_HELP: Final = "urn:li:sponsoredAccount:…; default: the only one of the configuration."
 
@@ -43,7 +44,7 @@ def templates() -> None:
 
 
 @templates.command("list")
-@click.option("--account", metavar="URN", help=_ACCOUNT_HELP)
+@click.option("--account", type=ACCOUNT, metavar="URN", help=_ACCOUNT_HELP)
 @click.option(
     "--sort",
     type=click.Choice([one.value for one in SortField], case_sensitive=False),
@@ -53,11 +54,12 @@ def templates() -> None:
 )
 @click.option("--descending", is_flag=True, help="The last first.")
 @json_option
-@click.pass_obj
-def list_(shell: Shell, *, account: str | None, sort: str, descending: bool, as_json: bool) -> None:
+@pass_api
+def list_(api: Api, *, account: str | None, sort: str, descending: bool, as_json: bool) -> None:
     """All templates of an ad account."""
     order = SortOrder.DESCENDING if descending else SortOrder.ASCENDING
-    found = shell.ask(lambda database: _of(shell, database).listed(account, SortField(sort), order))
+    which = Which(account=account, sort=SortField(sort), order=order)
+    found = api.ask("GET /templates", TemplateList, which)
     if as_json:
         as_program(found)
         return
@@ -68,10 +70,10 @@ def list_(shell: Shell, *, account: str | None, sort: str, descending: bool, as_
 @templates.command()
 @click.argument("template")
 @json_option
-@click.pass_obj
-def show(shell: Shell, *, template: str, as_json: bool) -> None:
+@pass_api
+def show(api: Api, *, template: str, as_json: bool) -> None:
     """One template with all it targets."""
-    found = shell.ask(lambda database: _of(shell, database).shown(template))
+    found = api.ask("GET /templates/{template}", TemplateList, template=template)
     if as_json:
         as_program(found)
         return
@@ -84,12 +86,12 @@ def show(shell: Shell, *, template: str, as_json: bool) -> None:
 @click.option("--name", required=True, help="At most 100 characters.")
 @click.option("--description", default="", help="At most 500 characters.")
 @click.option("--segment", metavar="KEY", help="A segment it targets.")
-@click.option("--account", metavar="URN", help="Without --segment: " + _ACCOUNT_HELP)
+@click.option("--account", type=ACCOUNT, metavar="URN", help="Without --segment: " + _ACCOUNT_HELP)
 @facet_options
 @json_option
-@click.pass_obj
+@pass_api
 def create(
-    shell: Shell,
+    api: Api,
     *,
     name: str,
     description: str,
@@ -100,13 +102,15 @@ def create(
     as_json: bool,
 ) -> None:
     """Save a template: of a segment, of facets, or of both."""
-
-    async def work(database: Database) -> Saved:
-        urn, criteria = await _meant(shell, database, segment, account, include, exclude)
-        draft = Draft(account=urn, name=name, description=description, criteria=criteria)
-        return await _of(shell, database).create(draft)
-
-    made = shell.ask(work)
+    wanted = NewTemplate(
+        name=name,
+        description=description,
+        segment=segment,
+        account=account,
+        include=narrowed(include),
+        exclude=narrowed(exclude),
+    )
+    made = api.ask("POST /templates", Saved, wanted)
     _show_saved(made, f"template {made.id} is saved: `syncd templates show {made.id}`", as_json=as_json)
 
 
@@ -117,9 +121,9 @@ def create(
 @click.option("--segment", metavar="KEY", help="A segment it targets from now on, with --include and --exclude.")
 @facet_options
 @json_option
-@click.pass_obj
+@pass_api
 def update(
-    shell: Shell,
+    api: Api,
     *,
     template: str,
     name: str | None,
@@ -130,31 +134,29 @@ def update(
     as_json: bool,
 ) -> None:
     """Change a template's name, its description, or all it targets."""
-
-    async def work(database: Database) -> Saved:
-        criteria = None
-        if segment is not None:
-            _, criteria = await _meant(shell, database, segment, None, include, exclude)
-        elif include or exclude:
-            criteria = targeting(None, targets.facets(include), targets.facets(exclude))
-        change = Change(name=name, description=description, criteria=criteria)
-        return await _of(shell, database).update(template, change)
-
-    _show_saved(shell.ask(work), f"template {template} is changed", as_json=as_json)
+    change = TemplatePatch(
+        name=name,
+        description=description,
+        segment=segment,
+        include=narrowed(include),
+        exclude=narrowed(exclude),
+    )
+    changed = api.ask("PATCH /templates/{template}", Saved, change, template=template)
+    _show_saved(changed, f"template {template} is changed", as_json=as_json)
 
 
 @templates.command()
 @click.argument("template", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-@click.pass_obj
-def delete(shell: Shell, *, template: tuple[str, ...], yes: bool, as_json: bool) -> None:
+@pass_api
+def delete(api: Api, *, template: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete templates; several go in one call."""
     if not yes:
         if not sys.stdin.isatty():
             raise Rejected("deleting templates needs --yes")
         click.confirm(f"Delete {', '.join(template)}?", abort=True)
-    done = shell.ask(lambda database: _of(shell, database).delete(template))
+    done = api.ask("POST /templates/delete", Deleted, Unwanted(templates=list(template)))
     show_deleted("template", done, as_json=as_json)
 
 
@@ -165,27 +167,6 @@ def _show_saved(saved: Saved, words: str, *, as_json: bool) -> None:
         return
     click.echo(words)
     notices.show(saved.notices)
-
-
-def _of(shell: Shell, database: Database) -> Templates:
-    return Templates(database=database, settings=shell.settings)
-
-
-async def _meant(
-    shell: Shell,
-    database: Database,
-    segment: str | None,
-    account: str | None,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-) -> tuple[str, Criteria]:
-    """The ad account and the criteria that the options name."""
-    included, excluded = targets.facets(include), targets.facets(exclude)
-    if segment is not None:
-        whom = await targets.target(database, shell.settings, segment)
-        return whom.account, whom.criteria(included, excluded)
-    urn, _ = targets.account_of(shell.settings, account)
-    return urn, targeting(None, included, excluded)
 
 
 def _lines(one: TemplateReport) -> list[tuple[str, object]]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from types import NoneType
 from typing import Final
 
 import click
+import msgspec
 
-from syncd.cli.shell import Shell
-from syncd.cli.showing import DATABASE_ID, Column, as_program, json_option, listing
-from syncd.domain.access import COMMAND_LINE, Role
+from syncd.admin.api.people import Confirmed, People, Person, PersonPatch, Token, Tokens
+from syncd.cli.api import Api
+from syncd.cli.kinds import ACCOUNT, DATABASE_ID
+from syncd.cli.shell import pass_api
+from syncd.cli.showing import Column, as_program, json_option, listing
+from syncd.domain.access import Role
 from syncd.errors import Rejected
-from syncd.operations import people as operations
-from syncd.operations.passwords import Passwords
-from syncd.operations.people import Change, NewPerson, NewToken, checked_accounts
-from syncd.store.engine import Database
+from syncd.operations import passwords
+from syncd.operations.people import MadeToken, PersonReport, TokenReport
 
 _ROLES: Final = click.Choice([role.value for role in Role])
 _PEOPLE: Final = (
@@ -35,19 +38,25 @@ _TOKENS: Final = (
     Column("state", lambda one: "good" if one.good else "revoked" if one.revoked_at else "ended"),
 )
 _account_option = click.option(
-    "--account", "accounts", multiple=True, metavar="URN", help="Only this ad account; may be repeated. Default: all."
+    "--account",
+    "accounts",
+    multiple=True,
+    type=ACCOUNT,
+    metavar="URN",
+    help="Only this ad account; may be repeated. Default: all.",
 )
 
 
 def _password() -> str:
     """Typed twice on a terminal, else the first line of stdin: never an argument, which others can read."""
     if sys.stdin.isatty():
-        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-        return typed
-    piped = sys.stdin.readline().rstrip("\r\n")
-    if not piped:
+        given: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        given = sys.stdin.readline().rstrip("\r\n")
+    if not given:
         raise Rejected("the password is read from stdin, and there is none")
-    return piped
+    passwords.check(given)
+    return given
 
 
 @click.group()
@@ -59,33 +68,29 @@ def users() -> None:
 @click.argument("name")
 @click.option("--role", type=_ROLES, required=True, help="What they may do.")
 @_account_option
-@click.pass_obj
-def add(shell: Shell, name: str, role: str, accounts: tuple[str, ...]) -> None:
+@pass_api
+def add(api: Api, name: str, role: str, accounts: tuple[str, ...]) -> None:
     """Let somebody in. The password is asked for, or read from stdin."""
-    limited = checked_accounts(list(accounts) or None)
-    wanted = NewPerson(name=name, role=Role(role), password=_password(), accounts=limited)
-
-    async def work(database: Database) -> str:
-        return (await operations.add(database, Passwords(), wanted, COMMAND_LINE)).name
-
-    click.echo(f"{shell.ask(work)} may sign in as {role}")
+    wanted = Person(name=name.strip().lower(), role=Role(role), password=_password(), accounts=list(accounts) or None)
+    made = api.ask("POST /people", PersonReport, wanted)
+    click.echo(f"{made.name} may sign in as {made.role}")
 
 
 @users.command("list")
 @json_option
-@click.pass_obj
-def list_(shell: Shell, as_json: bool) -> None:
+@pass_api
+def list_(api: Api, as_json: bool) -> None:
     """Who may sign in, and what they may do."""
-    found = shell.ask(operations.listed)
+    found = api.ask("GET /people", People).items
     listing(found, _PEOPLE, as_json=as_json, empty="nobody may sign in yet: `syncd users add NAME --role admin`")
 
 
 @users.command()
 @click.argument("name")
-@click.pass_obj
-def remove(shell: Shell, name: str) -> None:
+@pass_api
+def remove(api: Api, name: str) -> None:
     """Let somebody in no more. They are signed out at once."""
-    shell.ask(lambda database: operations.remove(database, name, COMMAND_LINE))
+    api.ask("DELETE /people/{name}", NoneType, Confirmed(confirm=name), name=name)
     click.echo(f"{name} may not sign in any more")
 
 
@@ -94,31 +99,22 @@ def remove(shell: Shell, name: str) -> None:
 @click.argument("role", type=_ROLES)
 @_account_option
 @click.option("--all-accounts", is_flag=True, help="Lift the limit to some ad accounts.")
-@click.pass_obj
-def role_(shell: Shell, name: str, role: str, accounts: tuple[str, ...], all_accounts: bool) -> None:
+@pass_api
+def role_(api: Api, name: str, role: str, accounts: tuple[str, ...], all_accounts: bool) -> None:
     """Change what somebody may do. They sign in again with it."""
     if accounts and all_accounts:
         raise Rejected("--account and --all-accounts exclude each other")
-    change = Change(role=Role(role), accounts=checked_accounts(list(accounts) or None), all_accounts=all_accounts)
-
-    async def work(database: Database) -> None:
-        await operations.change(database, Passwords(), name, change, COMMAND_LINE)
-
-    shell.ask(work)
+    limited = None if all_accounts else list(accounts) or msgspec.UNSET
+    api.ask("PATCH /people/{name}", PersonReport, PersonPatch(role=Role(role), accounts=limited), name=name)
     click.echo(f"{name} is {role} now")
 
 
 @users.command()
 @click.argument("name")
-@click.pass_obj
-def password(shell: Shell, name: str) -> None:
+@pass_api
+def password(api: Api, name: str) -> None:
     """Give somebody a new password, asked for or read from stdin. They are signed out."""
-    change = Change(password=_password())
-
-    async def work(database: Database) -> None:
-        await operations.change(database, Passwords(), name, change, COMMAND_LINE)
-
-    shell.ask(work)
+    api.ask("PATCH /people/{name}", PersonReport, PersonPatch(password=_password()), name=name)
     click.echo(f"{name} signs in with the new password")
 
 
@@ -133,12 +129,11 @@ def tokens() -> None:
 @click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="How long it lives.")
 @_account_option
 @json_option
-@click.pass_obj
-def add_token(shell: Shell, name: str, role: str, days: int, accounts: tuple[str, ...], as_json: bool) -> None:
+@pass_api
+def add_token(api: Api, name: str, role: str, days: int, accounts: tuple[str, ...], as_json: bool) -> None:
     """Make a token for the program NAME. It is printed this once."""
-    limited = checked_accounts(list(accounts) or None)
-    wanted = NewToken(name=name, role=Role(role), days=days, accounts=limited)
-    made = shell.ask(lambda database: operations.add_token(database, wanted, COMMAND_LINE))
+    wanted = Token(name=name, role=Role(role), days=days, accounts=list(accounts) or None)
+    made = api.ask("POST /tokens", MadeToken, wanted)
     if as_json:
         as_program(made)
         return
@@ -148,16 +143,19 @@ def add_token(shell: Shell, name: str, role: str, days: int, accounts: tuple[str
 
 @tokens.command("list")
 @json_option
-@click.pass_obj
-def list_tokens(shell: Shell, as_json: bool) -> None:
+@pass_api
+def list_tokens(api: Api, as_json: bool) -> None:
     """All tokens, without what makes them tokens."""
-    listing(shell.ask(operations.tokens), _TOKENS, as_json=as_json, empty="there are no tokens: `syncd tokens add`")
+    found = api.ask("GET /tokens", Tokens).items
+    listing(found, _TOKENS, as_json=as_json, empty="there are no tokens: `syncd tokens add`")
 
 
 @tokens.command()
 @click.argument("number", type=DATABASE_ID)
-@click.pass_obj
-def revoke(shell: Shell, number: int) -> None:
+@pass_api
+def revoke(api: Api, number: int) -> None:
     """Refuse a token from now on."""
-    gone = shell.ask(lambda database: operations.revoke(database, number, COMMAND_LINE))
+    known = {one.id: one.name for one in api.ask("GET /tokens", Tokens).items}
+    wanted = Confirmed(confirm=known.get(number, ""))
+    gone = api.ask("DELETE /tokens/{number}", TokenReport, wanted, number=number)
     click.echo(f"token {gone.prefix}… of {gone.name} is refused from now on")

@@ -6,6 +6,7 @@ configuration declares is made and changed there, and read-only here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ from syncd.store import segments as rows
 from syncd.store.engine import Database
 
 _TRANSITIONS: Final = 20
+_KEY: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,12 +194,19 @@ async def unknown(connection: AsyncConnection, key: str, more: Collection[str] =
     return Absent(f"there is no segment {key}: {rest}")
 
 
+def is_key(text: str) -> bool:
+    """Whether a segment can be called that."""
+    return _KEY.fullmatch(text) is not None
+
+
 async def within(database: Database, person: Person, key: str) -> None:
     """Raises Absent for a segment that does not exist, or is of an ad account that is none of the person's: whoever may
-    not see it does not learn that it is there.
+    not see it does not learn that it is there. Whoever sees all is told which there are; what is no key is not repeated.
     """
     async with database.read() as connection:
         account = await reports.account_of(connection, key)
+        if account is None and person.accounts is None and is_key(key):
+            raise await unknown(connection, key)
     if account is None or not person.sees(account):
         raise Absent("there is no such segment")
 

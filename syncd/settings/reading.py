@@ -24,10 +24,14 @@ from syncd.settings.problems import Flaw, sentence, unknown_variable
 
 DEFAULT_FILE: Final = Path("config/syncd.yaml")
 CONFIG: Final = "SYNCD_CONFIG"
+URL: Final = "SYNCD_URL"
+TOKEN: Final = "SYNCD_TOKEN"  # noqa: S105 - the name of a variable, no secret
+TOKEN_FILE: Final = "SYNCD_TOKEN_FILE"  # noqa: S105 - the name of a variable, no secret
 
 Layer: TypeAlias = dict[str, Any]
 Labels: TypeAlias = dict[str, str]  # dotted name of a setting → where the user wrote it
 
+_CLIENT: Final = (URL, TOKEN, TOKEN_FILE)  # of commands that ask an API and need no settings; empty, they are unset
 _BOTH_FORMS: Final = "is set beside its file form; keep one of the two"
 _JSON: Final = ("members", "segments")  # lists of groups, which a variable can only hold as JSON
 _TESTS: Final = "SYNCD_TEST_"
@@ -210,6 +214,8 @@ def _unknown_variables(env: Mapping[str, str], referenced: set[str]) -> Iterator
     """Variables that look like settings and are none. One the file refers to by `${NAME}` is the user's own."""
     known = {*_known_variables(), *referenced}
     for name, value in sorted(env.items()):
+        if name in _CLIENT and not value:
+            continue
         if not name.startswith(PREFIX) or name in known or name.startswith(_TESTS) or _SERVICE.fullmatch(name):
             continue
         if not (name.endswith("_PORT") and _SERVICE_URL.fullmatch(value)):

@@ -51,6 +51,8 @@ PUBLIC: Final = {
     ("tests/component/linkedin/test_auth.py", "Secret Keyword"): _CANARY,
     ("tests/component/sandbox/test_access.py", "Secret Keyword"): "the sandbox's own, which protects nothing",
     ("tests/unit/test_logs.py", "Basic Auth Credentials"): _CANARY,
+    ("tests/component/cli/test_client.py", "Basic Auth Credentials"): _CANARY,
+    ("tests/component/cli/test_faces.py", "Secret Keyword"): _VISITORS,
     ("tests/unit/test_logs.py", "Secret Keyword"): _CANARY,
     ("tests/unit/test_settings.py", "Basic Auth Credentials"): _CANARY,
     ("tests/acceptance/test_secrecy.py", "Secret Keyword"): _CANARY,

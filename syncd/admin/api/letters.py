@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Final
 
 import msgspec
-from aiohttp import web
 
 from syncd.admin.api.wire import Key, Number, Paged, Reason
 from syncd.admin.problems import Refusal
@@ -19,6 +19,7 @@ from syncd.operations.letters import MOST_IDS, Count, Dropped, Letter, Marked
 from syncd.operations.paging import Page
 
 CSV: Final = "text/csv"
+_AT_ONCE: Final = 1_000
 _COLUMNS: Final = ("id", "segment", "row", "batch", "reason", "detail", "status", "retryable", "retrying", "at")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -83,34 +84,21 @@ def _chosen(call: Call) -> letters.Which:
     return meant
 
 
-async def _export(call: Call) -> web.StreamResponse:
+async def _export(call: Call) -> AsyncGenerator[bytes]:
     which: Counted = call.query
     meant = letters.Which(segment=which.segment, reason=which.reason, accounts=call.caller.accounts)
-    found = letters.every(call.desk.database, meant)
-    response: web.StreamResponse | None = None
+    return _written(letters.every(call.desk.database, meant))
+
+
+async def _written(found: AsyncIterator[Letter]) -> AsyncGenerator[bytes]:
+    """Lines of CSV by the thousand, a head before them."""
     waiting = [_line(_COLUMNS)]
     async for letter in found:
         waiting.append(_line([getattr(letter, name) for name in _COLUMNS]))
-        if len(waiting) >= 1_000:
-            response = response or await _begun(call)
-            await response.write("".join(waiting).encode())
+        if len(waiting) >= _AT_ONCE:
+            yield "".join(waiting).encode()
             waiting.clear()
-    response = response or await _begun(call)
-    await response.write("".join(waiting).encode())
-    await response.write_eof()
-    return response
-
-
-async def _begun(call: Call) -> web.StreamResponse:
-    """The head goes out with the first rows, so that a refusal before them is a problem like any other."""
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": f"{CSV}; charset=utf-8",
-            "Content-Disposition": 'attachment; filename="dead-letters.csv"',
-        }
-    )
-    await response.prepare(call.request)
-    return response
+    yield "".join(waiting).encode()
 
 
 def _line(cells: object) -> str:
@@ -159,6 +147,7 @@ ROUTES: Final = (
         reach=Reach.FILTERED,
         query=Counted,
         answers_with=CSV,
+        file_name="dead-letters.csv",
     ),
     Route(
         method="POST",

@@ -23,10 +23,10 @@ Narrowed = Annotated[dict[str, Urns], msgspec.Meta(max_length=30)]
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Some letters of a name, or a facet, or both."""
+    """Some letters of a name, or facets, or both; `facet` may be repeated."""
 
     text: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    facet: Text | None = None
+    facet: Text | Annotated[list[Text], msgspec.Meta(max_length=30)] = []
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = 20
 
 
@@ -67,7 +67,7 @@ async def _facets(call: Call) -> FacetList:
 
 async def _entities(call: Call) -> EntityList:
     wanted: Search = call.query
-    named = (wanted.facet,) if wanted.facet is not None else ()
+    named = (wanted.facet,) if isinstance(wanted.facet, str) else tuple(wanted.facet)
     desk, accounts = call.desk, call.caller.accounts
     return await targeting.entities(
         desk.database, desk.settings, wanted.text, named, wanted.limit, desk.clock, accounts=accounts

@@ -36,6 +36,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     as_of: datetime
     subject_column: Text | None = None
+    reason: Reason = ""
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,11 +97,11 @@ async def _snapshot(call: Call) -> ResyncReport:
     given: Given = call.query
     if given.as_of.tzinfo is None:
         raise Rejected("as_of needs its time zone, like 2026-08-01T12:00:00Z")
-    ending = ".csv" if call.request.content_type == CSV else ".ndjson"
+    ending = ".csv" if call.media == CSV else ".ndjson"
     snapshot = Snapshot(
         name=Path("snapshot" + ending), as_of=given.as_of.timestamp(), subject_column=given.subject_column
     )
-    return await uploads.preview(call, snapshot, call.caller.by())
+    return await uploads.preview(call, snapshot, call.caller.by(given.reason))
 
 
 _OF_SEGMENT: Final = "/api/v1/segments/{segment}/resyncs"

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import msgspec
 
 from syncd.admin.api.planning import Narrowed, narrowed
-from syncd.admin.api.wire import Account, Key, Reason
+from syncd.admin.api.wire import Account, Key, Reason, Text
 from syncd.admin.routes import Call, Reach, Route
 from syncd.domain.access import By, Role
 from syncd.domain.targeting import Criteria, targeting
@@ -50,6 +50,13 @@ class TemplatePatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     reason: Reason = ""
 
 
+class Unwanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Templates that go, all in one call."""
+
+    templates: Annotated[list[Text], msgspec.Meta(min_length=1, max_length=100)]
+    reason: Reason = ""
+
+
 class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason = ""
 
@@ -76,9 +83,13 @@ def _within(call: Call, account: str) -> None:
         raise Absent("there is no such ad account")
 
 
-async def _seen(call: Call) -> TemplateList:
+async def _show(call: Call) -> TemplateList:
+    return await _seen(call, call.part("template"))
+
+
+async def _seen(call: Call, template: str) -> TemplateList:
     """The template, if it is of an ad account of theirs."""
-    found = await _of(call).shown(call.part("template"))
+    found = await _of(call).shown(template)
     if not all(call.caller.sees(one.account) for one in found.templates):
         raise Absent("there is no such template")
     return found
@@ -105,7 +116,7 @@ async def _meant(call: Call, wanted: NewTemplate) -> tuple[str, Criteria]:
 async def _patch(call: Call) -> Saved:
     wanted: TemplatePatch = call.body
     if call.caller.accounts is not None:
-        await _seen(call)
+        await _seen(call, call.part("template"))
     include, exclude = narrowed(wanted.include), narrowed(wanted.exclude)
     criteria = targeting(None, include, exclude) if include or exclude else None
     if wanted.segment is not None:
@@ -118,9 +129,19 @@ async def _patch(call: Call) -> Saved:
 
 async def _delete(call: Call) -> Deleted:
     why: Because = call.body
+    return await _deleted(call, (call.part("template"),), why.reason)
+
+
+async def _delete_all(call: Call) -> Deleted:
+    wanted: Unwanted = call.body
+    return await _deleted(call, tuple(dict.fromkeys(wanted.templates)), wanted.reason)
+
+
+async def _deleted(call: Call, templates: tuple[str, ...], reason: str) -> Deleted:
     if call.caller.accounts is not None:
-        await _seen(call)
-    return await _of(call, call.caller.by(why.reason)).delete((call.part("template"),))
+        for one in templates:
+            await _seen(call, one)
+    return await _of(call, call.caller.by(reason)).delete(templates)
 
 
 _PATH: Final = "/api/v1/templates"
@@ -140,7 +161,7 @@ ROUTES: Final = (
     Route(
         method="GET",
         path=_ONE,
-        handler=_seen,
+        handler=_show,
         summary="One template, as a list of one beside its notices",
         subject="templates",
         role=Role.VIEWER,
@@ -181,6 +202,18 @@ ROUTES: Final = (
         role=Role.ADMIN,
         reach=Reach.FILTERED,
         body=Because,
+        answer=Deleted,
+        starts_work=True,
+    ),
+    Route(
+        method="POST",
+        path=_PATH + "/delete",
+        handler=_delete_all,
+        summary="Delete templates, several in one call",
+        subject="templates",
+        role=Role.ADMIN,
+        reach=Reach.FILTERED,
+        body=Unwanted,
         answer=Deleted,
         starts_work=True,
     ),

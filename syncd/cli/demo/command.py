@@ -21,6 +21,7 @@ from syncd.cli.demo.crm import NEWSLETTER, Crm
 from syncd.cli.demo.proof import Comparison
 from syncd.cli.demo.stage import PASSWORD, PERSON, Stage, staged
 from syncd.cli.demo.view import Sight
+from syncd.cli.shell import Shell
 from syncd.domain.access import By, Door
 from syncd.domain.resync import Mode
 from syncd.errors import Rejected, SyncdError
@@ -48,11 +49,13 @@ _LINE: Final = 2.0
     type=click.Path(file_okay=False, path_type=Path),
     help="Where database, configuration and logs go and stay; default: a temporary one.",
 )
-def demo(once: bool, contacts: int, companies: int, directory: Path | None) -> None:
+@click.pass_obj
+def demo(shell: Shell, *, once: bool, contacts: int, companies: int, directory: Path | None) -> None:
     """Run sandbox, daemon and an example CRM on this machine; nothing is needed.
 
     With --once, exit code 0 means that everybody in the CRM is where they belong at LinkedIn, and nobody else.
     """
+    shell.at_home()
     show = Show(once=once, contacts=contacts, companies=companies)
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,7 @@ ELSEWHERE: Final = {
     "POST /api/v1/templates": "tests/component/admin/test_linkedin.py",
     "PATCH /api/v1/templates/{template}": "tests/component/admin/test_linkedin.py",
     "DELETE /api/v1/templates/{template}": "tests/component/admin/test_linkedin.py",
+    "POST /api/v1/templates/delete": "tests/component/admin/test_linkedin.py",
     "POST /api/v1/segments/{segment}/resyncs": "tests/component/admin/test_resyncs.py",
     "POST /api/v1/segments/{segment}/resyncs/snapshot": "tests/component/admin/test_resyncs.py",
     "POST /api/v1/resyncs/{number}/start": "tests/component/admin/test_resyncs.py",

@@ -178,6 +178,10 @@ async def test_facets_and_entities_are_found(at_linkedin: House) -> None:
     program = await at_linkedin.program(Role.VIEWER)
     assert (await program.get("/api/v1/facets"))["facets"]
     assert (await program.get("/api/v1/entities?text=germany&limit=3"))["entities"]
+    facets = "/api/v1/entities?limit=2&facet=seniorities"
+    assert len((await program.get(facets))["entities"]) == 2
+    both = (await program.get(f"{facets}&facet=jobFunctions"))["entities"]
+    assert {one["facet"] for one in both} == {"seniorities", "jobFunctions"}
     await program.send("GET", "/api/v1/entities", status=422)
 
 
@@ -201,6 +205,21 @@ async def test_a_template_is_saved_changed_and_deleted(at_linkedin: House) -> No
         "template.update",
         "template.create",
     ]
+
+
+async def test_several_templates_are_deleted_in_one_call_if_all_of_them_may_be(at_linkedin: House) -> None:
+    program = await at_linkedin.program(Role.ADMIN)
+    wanted = {"name": "T", "account": OURS, "include": US}
+    made = [(await program.send("POST", "/api/v1/templates", wanted, 201))["id"] for _ in range(2)]
+    limited = await at_linkedin.program(Role.ADMIN, THEIRS)
+    await limited.send("POST", "/api/v1/templates/delete", {"templates": made}, 404)
+    await program.send("POST", "/api/v1/templates/delete", {"templates": [*made, "one"]}, 422)
+    told = await program.send(
+        "POST", "/api/v1/templates/delete", {"templates": [*made, made[0], "99"], "reason": "TICKET-1"}
+    )
+    assert (sorted(told["gone"]), list(told["kept"])) == (made, ["99"])
+    rows = [one for one in (await program.get("/api/v1/audit"))["items"] if one["action"] == "template.delete"]
+    assert sorted((one["target"], one["reason"]) for one in rows) == [(one, "TICKET-1") for one in made]
 
 
 async def test_a_member_is_signed_in_by_its_consent(at_linkedin: House, linkedin: Linkedin) -> None:

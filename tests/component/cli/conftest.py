@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 
 from syncd.cli.commands import syncd
+
+if TYPE_CHECKING:
+    from tests.component.cli.served import House
 
 ACCOUNT = "urn:li:sponsoredAccount:123456"
 Cli = Callable[..., Result]
@@ -42,3 +47,13 @@ def configuration(tmp_path: Path, url: str, origin: str = "http://127.0.0.1:9") 
     file = tmp_path / "syncd.yaml"
     file.write_text(json.dumps(settings))
     return file
+
+
+@pytest.fixture(scope="session")
+def house(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A database with something in it, to be copied."""
+    from tests.component.cli.served import furnished  # noqa: PLC0415  # which needs this module's configuration
+
+    file = tmp_path_factory.mktemp("house") / "syncd.db"
+    shutil.copyfile(migrated_file, file)
+    return furnished(file)

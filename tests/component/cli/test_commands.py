@@ -116,7 +116,7 @@ def test_a_failing_check_is_a_failed_command(cli: Cli) -> None:
         (("segments", "show", "nobody"), "there is no segment nobody"),
         (("segments", "adopt"), "Missing argument 'KEY'"),
         (("members", "pause", "nobody"), "there is no member nobody"),
-        (("dead-letters", "list", "--reason", "because"), "there is no reason because"),
+        (("dead-letters", "list", "--reason", "because"), "'because' is not one of"),
         (("import", "/no/such/file", "--segment", "trial"), "does not exist"),
         (("epoch", "start"), "Missing option '--reason'"),
         (("changes", "show", "0"), "is not in the range"),
