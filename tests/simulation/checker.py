@@ -252,23 +252,25 @@ def _membership(evidence: Evidence, meanings: Mapping[int, Meaning | None]) -> I
 
 
 def _letters(evidence: Evidence, meanings: Mapping[int, Meaning | None]) -> Iterator[str]:
-    """V2: dead are the rows that mean nothing and the elements that LinkedIn refused by themselves; no others."""
+    """V2: dead are the rows that mean nothing and the elements that LinkedIn refused by themselves; no others. A departure
+    that no row asked for may go out again and be refused again: it has as many letters as refusals at most.
+    """
     invalid = {number for number, meant in meanings.items() if meant is None}
     rejected = Counter(letter.row for letter in evidence.letters if letter.reason != "refused")
     for number in sorted(invalid ^ set(rejected)):
         reasons = [letter.reason for letter in evidence.letters if letter.row == number]
         yield f"V2 row {number} ({'invalid' if number in invalid else 'valid'}) has letters {reasons}"
-    refusals: set[tuple[str, str]] = set()
+    refusals: Counter[tuple[str, str]] = Counter()
     for sent in evidence.sent:
         alone = len(sent.elements) == 1 and sent.status in {400, 422} and sent.answered
         for place, (_, keys) in enumerate(sent.elements):
             if alone or (place < len(sent.statuses) and 400 <= sent.statuses[place] < 429):
                 refusals.update((sent.segment, key) for key in keys)
-    told: Counter[tuple[int, tuple[str, ...], bool | None]] = Counter()
+    told: Counter[tuple[int, str, tuple[str, ...], bool | None]] = Counter()
     for letter in evidence.letters:
-        told[letter.row, letter.keys, letter.add] += 1
+        told[letter.row, letter.segment, letter.keys, letter.add] += 1
         if letter.reason == "refused" and not any((letter.segment, key) in refusals for key in letter.keys):
             yield f"V2 row {letter.row} is dead, but LinkedIn never refused it by itself"
-    for (number, _, _), count in told.items():
-        if count > 1:
+    for (number, segment, keys, _), count in told.items():
+        if count > (1 if number else max(refusals[segment, key] for key in keys)):
             yield f"V2 row {number} has {count} letters that are the same"
