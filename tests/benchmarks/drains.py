@@ -25,10 +25,10 @@ def people(rows: int) -> truth.Print:
 async def ceiling(directory: Path, size: Size) -> list[Figure]:
     """B1 and B6: one member at 500 requests a minute and 300 ms of latency; then the same with a tenth."""
     async with ground(directory / "whole", _AT_THE_LIMIT, size.backlog) as place:
-        drained = await _people(place, size.backlog)
+        drained = await drained_people(place, size.backlog)
         busiest = await truth.within_limits(place)
     async with ground(directory / "tenth", _AT_THE_LIMIT, size.backlog // 10) as place:
-        tenth = await _people(place, size.backlog // 10)
+        tenth = await drained_people(place, size.backlog // 10)
     rate = steady(drained.series) * 60
     return [
         Figure(
@@ -59,9 +59,9 @@ async def unlimited(directory: Path, size: Size) -> list[Figure]:
     """B2 and B10: no limiter, no latency; a smaller run before is judged element by element."""
     fewer = min(size.drained, JUDGED)
     async with ground(directory / "judged", World(), fewer) as place:
-        await _people(place, fewer)
+        await drained_people(place, fewer)
     async with ground(directory / "measured", World()) as place:
-        drained = await _people(place, size.drained)
+        drained = await drained_people(place, size.drained)
         await truth.within_limits(place)
     cpu = drained.cpu_per_million
     rate, loop = await straightforward.measured(size.drained, SERVER)
@@ -108,7 +108,7 @@ async def large_ledger(directory: Path, size: Size) -> list[Figure]:
 async def embedded(directory: Path, size: Size) -> list[Figure]:
     """B9: SQLite."""
     async with ground(directory, World(sqlite=True), size.embedded) as place:
-        drained = await _people(place, size.embedded)
+        drained = await drained_people(place, size.embedded)
     return [
         Figure(
             measure="B9",
@@ -170,7 +170,8 @@ async def replay(directory: Path, size: Size) -> list[Figure]:
     ]
 
 
-async def _people(place: Ground, rows: int) -> Drained:
+async def drained_people(place: Ground, rows: int) -> Drained:
+    """So many new people of one segment, from the outbox to the ledger; all that must be right is."""
     await place.fill("people", rows)
     drained = await place.drain(rows)
     await truth.conserved(place, rows)
