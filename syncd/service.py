@@ -54,6 +54,8 @@ from syncd.store.leases import Grant
 from syncd.store.retention import Kept
 
 _log = structlog.get_logger("syncd")
+_COLLECT: Final = 60.0
+"""Seconds between two full collections."""
 
 
 async def run(settings: Settings) -> None:
@@ -62,7 +64,7 @@ async def run(settings: Settings) -> None:
     Raises BadConfiguration for what an operator must mend, Fatal when a promise is broken.
     """
     configure(settings.log.format, settings.log.level)
-    # Batches are thousands of small objects without cycles: collecting often only walks them.
+    # Batches are thousands of small objects without cycles: collecting often only walks them; see `_collect`.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     metrics = Metrics(settings.linkedin.api_version, [member.key for member in settings.members])
@@ -86,9 +88,17 @@ async def run(settings: Settings) -> None:
             await stack.enter_async_context(listening(health, settings.http.host, settings.http.port))
             stack.push_async_callback(daemon.database.close)
             async with asyncio.TaskGroup() as group:
-                ticking = group.create_task(watch_loop(metrics))
+                beside = [group.create_task(watch_loop(metrics)), group.create_task(_collect())]
                 await daemon.live(stop)
-                ticking.cancel()
+                for loop in beside:
+                    loop.cancel()
+
+
+async def _collect() -> None:
+    """Connections that broke leave cycles among what is old: once a minute they are looked for, some milliseconds long."""
+    while True:
+        await asyncio.sleep(_COLLECT)
+        gc.collect()
 
 
 def _say_listening() -> None:
