@@ -73,6 +73,7 @@ class Rounds:
             emit=self._tools.emit,
             repairs=self._settings.resync.after_expiry == "replay",
             interval=self._settings.tracker.interval,
+            declared=frozenset(one.key for one in self._settings.segments),
         )
         told: tuple[float | None, float | None] | None = None
 

@@ -1,8 +1,8 @@
 """The door: who asks, whether their browser was tricked into it, and whether they may.
 
-A program shows a bearer token, a person a session's cookie; a request with both is refused, for it cannot be said who
-asks. What a browser sends by itself proves nothing: a write with a cookie needs to come from our own pages (Sec-Fetch-Site,
-else Origin) and to carry the token that is bound to the session. Signing in needs the former too.
+A program shows a bearer token, a person a session's cookie; of a request with both the token alone says who asks,
+good or bad. What a browser sends by itself proves nothing: a write with a cookie needs to come from our own pages
+(Sec-Fetch-Site, else Origin) and to carry the token that is bound to the session. Signing in needs the former too.
 """
 
 from __future__ import annotations

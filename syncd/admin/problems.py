@@ -35,14 +35,13 @@ class Flaw(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An error. `detail` is a sentence for people; `errors` names lines, `more_errors` how many are not listed."""
+    """An error. `detail` is a sentence for people; `errors` names every line that is wrong."""
 
     type: str
     title: str
     status: int
     detail: str = ""
     errors: list[Flaw] = []
-    more_errors: int = 0
 
 
 class Refusal(Exception):
@@ -56,7 +55,6 @@ class Refusal(Exception):
         self.detail = detail
         self.headers = dict(headers or {})
         self.errors = errors or []
-        self.more_errors = 0
 
 
 Render: TypeAlias = Callable[[web.Request, Problem], web.Response]
@@ -64,11 +62,9 @@ PAGE: Final[web.AppKey[Render]] = web.AppKey("page_of_problem")
 """How the console shows a problem; without it, every problem is JSON."""
 
 
-def problem(
-    status: int, detail: str, errors: list[Flaw] | None = None, more_errors: int = 0, kind: str = "about:blank"
-) -> Problem:
+def problem(status: int, detail: str, errors: list[Flaw] | None = None, kind: str = "about:blank") -> Problem:
     title = HTTPStatus(status).phrase if status in _STATUSES else "Error"
-    return Problem(type=kind, title=title, status=status, detail=detail, errors=errors or [], more_errors=more_errors)
+    return Problem(type=kind, title=title, status=status, detail=detail, errors=errors or [])
 
 
 _STATUSES: Final = frozenset(int(one) for one in HTTPStatus)
@@ -78,7 +74,7 @@ def of(error: Exception) -> tuple[Problem, dict[str, str]]:
     """What an exception is to whoever asked, with the headers that belong to it."""
     match error:
         case Refusal():
-            return problem(error.status, error.detail, error.errors, error.more_errors), error.headers
+            return problem(error.status, error.detail, error.errors), error.headers
         case web.HTTPException():
             kept = {name: error.headers[name] for name in ("Allow", "Location", "Retry-After") if name in error.headers}
             return problem(error.status, ""), kept

@@ -67,12 +67,11 @@ class Face(Protocol):
 
 
 class Flawed(Rejected):
-    """Several lines of what was sent are wrong; `more` are not named."""
+    """Several lines of what was sent are wrong."""
 
-    def __init__(self, words: str, flaws: list[Flaw], more: int) -> None:
+    def __init__(self, words: str, flaws: list[Flaw]) -> None:
         super().__init__(words)
         self.flaws: Final = flaws
-        self.more: Final = more
 
 
 def asked(
@@ -117,6 +116,6 @@ def error_of(problem: Problem) -> SyncdError:
     """What a problem is to whoever asked: the error that the same thing raises over the database."""
     words = problem.detail or f"the API says {problem.status} {problem.title}"
     if problem.errors:
-        return Flawed(words, problem.errors, problem.more_errors)
+        return Flawed(words, problem.errors)
     kind = _BY_TYPE.get(problem.type) or _BY_STATUS.get(problem.status, SyncdError)
     return kind(words)

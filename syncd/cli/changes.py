@@ -74,7 +74,7 @@ def post(api: Api, file: BinaryIO, partial: bool, as_json: bool) -> None:
     try:
         done = api.ask("POST /changes", Taken, How(partial=partial), file=lines)
     except Flawed as refused:
-        _list(refused.flaws, refused.more)
+        _list(refused.flaws)
         raise
     if as_json:
         as_program(done)
@@ -84,7 +84,7 @@ def post(api: Api, file: BinaryIO, partial: bool, as_json: bool) -> None:
     click.echo(f"{done.rows:,} rows are in the outbox{skipped}")
 
 
-def _list(flaws: list[Flaw], more: int) -> None:
+def _list(flaws: list[Flaw], more: int = 0) -> None:
     for flaw in flaws[:_SHOWN]:
         click.echo(f"line {flaw.line}: {flaw.detail}", err=True)
     if rest := more + len(flaws[_SHOWN:]):

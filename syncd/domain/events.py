@@ -113,7 +113,7 @@ class SegmentResumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentProvisioned:
-    """A segment is bound to its DMP segment: `how` is found or created."""
+    """A segment is bound to its DMP segment, or called as it is here: `how` is found, created or renamed."""
 
     segment: str
     dmp_id: int
@@ -267,7 +267,7 @@ class DatabaseFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookFailed:
-    """The tracker could not read a member's segments; LinkedIn's words say why."""
+    """The tracker could not read a member's segments, or rename one; LinkedIn's words say why."""
 
     member: str
     words: str

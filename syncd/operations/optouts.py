@@ -6,9 +6,8 @@ The list is a suppression: it holds digests under a key, so it can be asked abou
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -68,18 +67,22 @@ class Counted:
 
 
 async def add(database: Database, settings: Settings, people: Iterable[str], *, by: By) -> Added:
-    """Blank lines count for nothing; a line that names nobody is named by its number and keeps no other from being added."""
+    """Blank lines count for nothing; a line that names nobody is named by its number and keeps no other from being added.
+    The request's key is marked with the last of them: whoever repeats one that broke off adds the rest.
+    """
     key = key_of(settings)
     added, known = 0, 0
     refused: list[int] = []
     numbers: list[int] = []
-    lines = ((line, text) for line, text in enumerate(people, 1) if text.strip())
-    while page := list(islice(lines, _AT_ONCE)):
+    lines = [(line, text) for line, text in enumerate(people, 1) if text.strip()]
+    for start in range(0, len(lines), _AT_ONCE):
+        page = lines[start : start + _AT_ONCE]
+        is_last = start + _AT_ONCE >= len(lines)
         found = [(line, ids_of(text)) for line, text in page]
         refused += [line for line, ids in found if isinstance(ids, Invalid)]
         ids = [each for _, each in found if not isinstance(each, Invalid)]
         if ids:
-            new, number = await _added(database, key, ids, by)
+            new, number = await _added(database, key, ids, by if is_last else replace(by, claim=None))
             added, known = added + new, known + len(ids) - new
             numbers += [number] if number is not None else []
     return Added(added=added, known=known, refused=refused, erasures=numbers)

@@ -30,8 +30,6 @@ from syncd.store.engine import Database
 
 MOST_LINES: Final = 100_000
 LONGEST_LINE: Final = 65_536
-MOST_NAMED: Final = 1_000
-"""Bad lines that are named; the rest are counted."""
 _AT_ONCE: Final = 1_000
 
 
@@ -57,24 +55,20 @@ class Bad:
 
 @dataclass(slots=True)
 class Verdict:
-    """Of the bad lines the first thousand are named."""
+    """Every bad line is in it, in their order."""
 
     good: int = 0
-    bad: int = 0
-    named: list[Bad] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
     by_segment: Counter[str] = field(default_factory=Counter)
-
-    def refuse(self, line: int, detail: str) -> None:
-        self.bad += 1
-        if len(self.named) < MOST_NAMED:
-            self.named.append(Bad(line, detail))
 
 
 class BadLines(Rejected):
     """Some lines cannot be taken, so none was."""
 
     def __init__(self, verdict: Verdict) -> None:
-        super().__init__(f"nothing was taken: {verdict.bad:,} of {verdict.good + verdict.bad:,} lines are bad")
+        super().__init__(
+            f"nothing was taken: {len(verdict.bad):,} of {verdict.good + len(verdict.bad):,} lines are bad"
+        )
         self.verdict = verdict
 
 
@@ -127,7 +121,7 @@ class _Poster:
         for start in range(0, len(self._lines), _AT_ONCE):
             self._judge(start, verdict)
             await asyncio.sleep(0)  # others are served meanwhile
-        verdict.named.sort(key=lambda one: one.line)
+        verdict.bad.sort(key=lambda one: one.line)
         return verdict
 
     def _judge(self, start: int, verdict: Verdict) -> None:
@@ -153,7 +147,7 @@ class _Poster:
 
     def _refuse(self, verdict: Verdict, line: int, detail: str) -> None:
         self._refused.add(line)
-        verdict.refuse(line, detail)
+        verdict.bad.append(Bad(line, detail))
 
     def _read(self, line: bytes) -> tuple[str, Posted | None]:
         if len(line) > LONGEST_LINE:

@@ -19,6 +19,7 @@ from syncd.domain.access import COMMAND_LINE, By
 from syncd.domain.batch import unpack_sent
 from syncd.domain.change import Reason
 from syncd.domain.resync import SHELF_LIFE, Mode, Origin, State
+from syncd.domain.segment import Segment
 from syncd.errors import Clashing, Rejected, SyncdError
 from syncd.operations import audit, resyncs
 from syncd.operations.importfiles import Format, Record, open_records
@@ -51,15 +52,21 @@ class Snapshot:
 async def preview(
     database: Database, settings: Settings, key: str, snapshot: Snapshot, file: IO[bytes], *, by: By = COMMAND_LINE
 ) -> ResyncReport:
-    """Takes the file in; the segment's owner then plans it like any reconcile. Raises Rejected, and leaves nothing."""
+    """Takes the file in; the segment's owner then plans it like any reconcile. Raises Rejected, and leaves nothing: a file
+    that does not even begin like one takes no other plan's place.
+    """
+    async with database.read() as connection:
+        kind = (await _ready(connection, key, snapshot)).kind
+    given = Format(
+        kind=kind,
+        subject_column=snapshot.subject_column,
+        mapping=snapshot.mapping,
+        delimiter=snapshot.delimiter,
+    )
+    records = (await asyncio.to_thread(open_records, file, snapshot.name, given)).records
 
     async def work(connection: AsyncConnection) -> tuple[int, Form]:
-        segment = await resyncs.ready(connection, key, Mode.RECONCILE)
-        age = await rows.age_of(connection, snapshot.as_of)
-        if not 0 <= age <= SHELF_LIFE:
-            raise Rejected(
-                "a snapshot must speak of a time within the last 24 hours: changes before that are forgotten"
-            )
+        segment = await _ready(connection, key, snapshot)
         number = await rows.ask(
             connection,
             segment.id,
@@ -79,12 +86,20 @@ async def preview(
     number, form = await database.transact(work)
     try:
         into = _Into(database, number, key, form, Suppression(key_if_any(settings)))
-        await _taken_in(into, snapshot, file, by)
+        await _taken_in(into, records, by, names_subjects=snapshot.subject_column is not None)
     except SyncdError as problem:
         words = str(problem)
         await database.transact(lambda connection: rows.end(connection, number, State.FAILED, words))
         raise
     return await resyncs.show(database, settings, number)
+
+
+async def _ready(connection: AsyncConnection, key: str, snapshot: Snapshot) -> Segment:
+    segment = await resyncs.ready(connection, key, Mode.RECONCILE)
+    age = await rows.age_of(connection, snapshot.as_of)
+    if not 0 <= age <= SHELF_LIFE:
+        raise Rejected("a snapshot must speak of a time within the last 24 hours: changes before that are forgotten")
+    return segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +122,18 @@ class _Into:
             chunk.rows = [row for place, row in enumerate(chunk.rows) if place not in barred]
 
 
-async def _taken_in(into: _Into, snapshot: Snapshot, file: IO[bytes], by: By) -> None:
-    given = Format(
-        kind=into.form.kind,
-        subject_column=snapshot.subject_column,
-        mapping=snapshot.mapping,
-        delimiter=snapshot.delimiter,
-    )
-    opened = await asyncio.to_thread(open_records, file, snapshot.name, given)
+async def _taken_in(into: _Into, records: Iterator[Record], by: By, *, names_subjects: bool) -> None:
     rejected: dict[str, int] = {}
     place = 0
     while True:
-        chunk = await asyncio.to_thread(_chunk, opened.records, into.form)
+        chunk = await asyncio.to_thread(_chunk, records, into.form)
         if chunk is None and place:
             break
         found = chunk if chunk is not None else Chunk()
         await into.sift(found)
         for reason, count in found.rejected.items():
             rejected[reason] = rejected.get(reason, 0) + count
-        body = pack_part(FilePart(snapshot.subject_column is not None, found.rows))
+        body = pack_part(FilePart(names_subjects, found.rows))
         await _kept(into, place, body)
         place += 1
     values = {"state": State.PLANNING, "rejected": msgspec.json.encode(rejected).decode()}

@@ -1,5 +1,6 @@
 """The tracker: status and counts of every segment, read account by account; every transition is stored with its time, and
-enough of the counts for a history. It looks more often while a change of status is awaited.
+enough of the counts for a history. It looks more often while a change of status is awaited. What the configuration calls a
+segment, it is called at LinkedIn too, from the next look on.
 
 It also notices what LinkedIn does behind our back: a segment that is gone, one that expired, one whose audience fell to
 nothing while our ledger is full. Those park until somebody chooses how to repair them.
@@ -8,14 +9,24 @@ nothing while our ledger is full. Those park until somebody chooses how to repai
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.advice import SMALLEST_AUDIENCE
 from syncd.domain.course import HASTE, Look, is_due, is_worth_noting
-from syncd.domain.events import AccountCrowded, AccountSeen, Emit, Event, SegmentParked, StatusChanged, StatusSeen
+from syncd.domain.events import (
+    AccountCrowded,
+    AccountSeen,
+    Emit,
+    Event,
+    LookFailed,
+    SegmentParked,
+    SegmentProvisioned,
+    StatusChanged,
+    StatusSeen,
+)
 from syncd.domain.outcome import Failure, NotThere
 from syncd.domain.segment import CROWDED, TRIED_AGAIN, Segment, SegmentParking, Status, documented
 from syncd.domain.settlement import NEWBORN
@@ -39,6 +50,8 @@ class Tracker:
     """Whether a segment that LinkedIn emptied is filled again at once, not only offered to be."""
     interval: float
     """Seconds between two looks at a segment whose status is not about to change."""
+    declared: Collection[str]
+    """Keys of the segments that the configuration declares, and so names."""
     crowded: set[str] = field(default_factory=set)
     """Accounts that have been warned of."""
 
@@ -79,7 +92,23 @@ class Tracker:
             if dmp_id not in found:
                 await self._missing(segment, dmp_id, moment)
         await self._store([(wanted[dmp_id], one) for dmp_id, one in found.items()], moment)
+        for dmp_id, one in found.items():
+            await self._named(wanted[dmp_id], one)
         return None
+
+    async def _named(self, segment: Segment, one: DmpSegment) -> None:
+        """Renames it at LinkedIn where the configuration calls it otherwise; what is refused is tried again at the next look."""
+        name = segment.name.strip()
+        if segment.key not in self.declared or one.name.strip() in {"", name}:
+            return
+        failure = await self.caller.ask(
+            lambda transport, token: dmp.rename(transport, token=token, dmp_id=one.id, name=name)
+        )
+        if failure is None:
+            self.emit(SegmentProvisioned(segment=segment.key, dmp_id=one.id, how="renamed"))
+        else:
+            words = f"segment {segment.key} keeps its old name at LinkedIn: {failure.words}"
+            self.emit(LookFailed(member=self.grant.member, words=words))
 
     def _counted(self, account: str, count: int) -> None:
         self.emit(AccountSeen(member=self.grant.member, account=account, segments=count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -12,9 +13,11 @@ from syncd.domain.access import Role
 from syncd.errors import Absent
 from syncd.operations import changes, posting
 from syncd.operations.changes import ChangeReport, Outcome
-from syncd.operations.posting import MOST_LINES, BadLines, Posted, Verdict
+from syncd.operations.posting import MOST_LINES, Bad, BadLines, Posted
 
 _MOST_BYTES: Final = 48 * MEBIBYTE
+_NAMED: Final = 1_000
+"""Bad lines that an answer to `partial` names, which is kept under its key; a refusal is not, and names every one."""
 
 
 class Many(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,15 +71,13 @@ async def _taken(call: Call, lines: list[bytes], how: How) -> Taken:
     try:
         verdict = await posting.post(call.desk.database, call.desk.settings, lines, order)
     except BadLines as refused:
-        refusal = Refusal(422, str(refused), errors=_flaws(refused.verdict))
-        refusal.more_errors = refused.verdict.bad - len(refusal.errors)
-        raise refusal from None
-    flaws = _flaws(verdict)
-    return Taken(rows=verdict.good, rejected=verdict.bad, errors=flaws, more_errors=verdict.bad - len(flaws))
+        raise Refusal(422, str(refused), errors=_flaws(refused.verdict.bad)) from None
+    named, rest = verdict.bad[:_NAMED], verdict.bad[_NAMED:]
+    return Taken(rows=verdict.good, rejected=len(verdict.bad), errors=_flaws(named), more_errors=len(rest))
 
 
-def _flaws(verdict: Verdict) -> list[Flaw]:
-    return [Flaw(line=one.line, detail=one.detail) for one in verdict.named]
+def _flaws(bad: Sequence[Bad]) -> list[Flaw]:
+    return [Flaw(line=one.line, detail=one.detail) for one in bad]
 
 
 async def _show(call: Call) -> ChangeReport:

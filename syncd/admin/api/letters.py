@@ -172,5 +172,6 @@ ROUTES: Final = (
         body=Chosen,
         answer=Dropped,
         starts_work=True,
+        paced=True,
     ),
 )

@@ -204,6 +204,7 @@ ROUTES: Final = (
         body=Because,
         answer=Deleted,
         starts_work=True,
+        paced=True,
     ),
     Route(
         method="POST",
@@ -216,5 +217,6 @@ ROUTES: Final = (
         body=Unwanted,
         answer=Deleted,
         starts_work=True,
+        paced=True,
     ),
 )

@@ -106,5 +106,5 @@ ROUTES: Final = (
     frame.got("/dead-letters", _page, "Dead letters", Reach.FILTERED, query=Filter),
     frame.posted("/dead-letters/retry", _retry, "Retry dead letters", Reach.FILTERED, body=Meant),
     frame.got("/dead-letters/drop", _ask, "Ask before dropping", Reach.FILTERED, role=Role.OPERATOR, query=Filter),
-    frame.posted("/dead-letters/drop", _drop, "Drop dead letters", Reach.FILTERED, body=Meant),
+    frame.posted("/dead-letters/drop", _drop, "Drop dead letters", Reach.FILTERED, body=Meant, paced=True),
 )

@@ -77,10 +77,14 @@ async def test_any_bad_line_refuses_them_all_and_every_bad_line_is_named(furnish
     assert await rows(furnished.database) == 2
 
 
-async def test_of_very_many_bad_lines_a_thousand_are_named_and_the_rest_counted(furnished: House) -> None:
+async def test_of_very_many_bad_lines_a_refusal_names_every_one_and_a_partial_answer_a_thousand(
+    furnished: House,
+) -> None:
     program = await furnished.program(Role.OPERATOR)
-    problem = await stream(program, b"{}\n" * 2_500, 422)
-    assert (len(problem["errors"]), problem["more_errors"]) == (1_000, 1_500)
+    problem = await stream(program, b"{}\n" * 100_000, 422)
+    assert [one["line"] for one in problem["errors"]] == list(range(1, 100_001))
+    taken = await stream(program, b"{}\n" * 2_500, 202, "?partial=true")
+    assert (taken["rejected"], len(taken["errors"]), taken["more_errors"]) == (2_500, 1_000, 1_500)
 
 
 async def test_a_hundred_thousand_lines_are_taken_in_one_request_and_bounded_memory(furnished: House) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from syncd.domain.access import Role
+from syncd.errors import Transient
+from syncd.operations import optouts
 from syncd.settings import Erasure, Settings
+from syncd.store import erasures
 from tests.component.admin.house import OURS, House
 
 PERSON = {"person": "cnry.ann@example.com"}
@@ -67,6 +72,29 @@ async def test_people_opt_out_and_in_again(house: House) -> None:
     assert await admin.send("POST", "/api/v1/opt-outs/check", PERSON) == {"suppression": None}
     deeds = [row["action"] for row in (await admin.get("/api/v1/audit"))["items"]]
     assert {"opt_out.add", "opt_out.remove"} <= set(deeds)
+
+
+async def test_a_long_list_that_broke_off_is_sent_again_with_its_key_and_taken_to_its_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optouts, "_AT_ONCE", 1)
+    begin, calls = erasures.begin, 0
+
+    async def breaks_once(*given: Any) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise Transient("the database is gone")
+        return await begin(*given)
+
+    monkeypatch.setattr(erasures, "begin", breaks_once)
+    admin = await house.program(Role.ADMIN)
+    people = {"people": ["a@example.com", "b@example.com", "c@example.com"]}
+    key = {"Idempotency-Key": "list-1"}
+    await admin.send("POST", "/api/v1/opt-outs", people, 503, headers=key)
+    done = await admin.send("POST", "/api/v1/opt-outs", people, headers=key)
+    assert (done["added"], done["known"]) == (2, 1)
+    assert await admin.send("POST", "/api/v1/opt-outs", people, headers=key) == done
 
 
 async def test_an_operator_asks_whether_a_person_is_in_it(house: House) -> None:

@@ -18,10 +18,11 @@ from tests.component.admin.test_matrix import asked, plain
 PACED: Final = {
     "DELETE /api/v1/segments/{segment}", "POST /api/v1/segments/{segment}/recreate", "POST /api/v1/resyncs/{number}/start",
     "POST /api/v1/erasures", "POST /api/v1/members/{member}/sign-in/finish", "POST /api/v1/people",
+    "DELETE /api/v1/templates/{template}", "POST /api/v1/templates/delete", "POST /api/v1/dead-letters/drop",
     "PATCH /api/v1/people/{name}", "DELETE /api/v1/people/{name}", "POST /api/v1/tokens", "DELETE /api/v1/tokens/{number}",
     "POST /segments/{segment}/delete", "POST /segments/{segment}/recreate", "POST /resyncs/{number}/start", "POST /erasure",
     "POST /members/{member}/sign-in/finish", "POST /access/people", "POST /access/people/{name}",
-    "POST /access/people/{name}/remove", "POST /access/tokens", "POST /access/tokens/{number}/revoke",
+    "POST /dead-letters/drop", "POST /access/people/{name}/remove", "POST /access/tokens", "POST /access/tokens/{number}/revoke",
 }  # fmt: skip
 
 

@@ -297,7 +297,7 @@ async def test_a_snapshot_is_taken_once_and_one_that_broke_off_may_come_again(fu
     as_of = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
     told = []
     for body, status in (
-        ("a@example.com\n", 422),
+        ('email\n"a@example.com\n', 422),
         ("email\na@example.com\n", 201),
         ("email\na@example.com\n", 201),
         ("email\nb@example.com\n", 422),

@@ -212,6 +212,16 @@ async def test_a_file_that_cannot_be_read_leaves_nothing_to_start(hand: Hand) ->
     assert found.state is State.FAILED
 
 
+async def test_a_file_that_does_not_begin_like_one_takes_no_other_plans_place(hand: Hand) -> None:
+    waiting = await uploaded(hand, ["p1"], await moment(hand))
+    foreign = io.BufferedReader(io.BytesIO(b"shoe size\n44\n"))
+    snapshot = Snapshot(name=Path("people.csv"), as_of=await moment(hand))
+    with pytest.raises(Rejected, match="names no column that says who is meant"):
+        await snapshots.preview(hand.database, hand.settings, "trial", snapshot, foreign, by=WHY)
+    (found,) = await resyncs.listed(hand.database, hand.settings)
+    assert (found.id, found.state) == (waiting, State.PLANNED)
+
+
 async def test_schedules_reconcile_and_replay_by_themselves_and_stop_at_a_blown_fuse(
     store_url: str, tmp_path: Path, crm: Crm
 ) -> None:

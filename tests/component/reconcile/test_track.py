@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import update
 
-from syncd.domain.events import AccountCrowded, AccountSeen, SegmentParked, SegmentResumed, StatusChanged, StatusSeen
+from syncd.domain.events import (
+    AccountCrowded,
+    AccountSeen,
+    SegmentParked,
+    SegmentProvisioned,
+    SegmentResumed,
+    StatusChanged,
+    StatusSeen,
+)
 from syncd.domain.segment import SegmentParking
+from syncd.linkedin import segments as dmp
+from syncd.linkedin.segments import DmpSegment
 from syncd.operations.segments import shown
 from syncd.reconcile import track
 from syncd.reconcile.track import Tracker
@@ -27,6 +39,7 @@ def tracker(stage: Stage) -> Tracker:
         emit=stage.told.append,
         repairs=False,
         interval=300.0,
+        declared={"trial"},
     )
 
 
@@ -124,6 +137,23 @@ async def test_history_is_kept_for_half_a_year(stage: Stage, tracker: Tracker) -
     await stage.control(f"segments/{dmp_id}", {"status": "READY"}, "PATCH")
     await look(stage, tracker)
     assert await history(stage) == [("READY", 0)]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_segment_that_the_configuration_calls_otherwise_is_renamed_at_linkedin_once(
+    stage: Stage, tracker: Tracker, *, declared: bool
+) -> None:
+    dmp_id = await stage.bind()
+    await look(stage, tracker)
+    segment, _ = await stage.segment()
+    async with stage.database.begin() as connection:
+        await segments.change(connection, segment.id, name="Trial sign-ups 2027")
+    for renamed in (declared, False):
+        await look(stage, tracker if declared else replace(tracker, declared=()))
+        assert [e.how for e in stage.told if isinstance(e, SegmentProvisioned)] == ["renamed"] * renamed
+        one = await stage.caller.ask(lambda transport, token: dmp.get(transport, token=token, dmp_id=dmp_id))
+        assert isinstance(one, DmpSegment)
+        assert (one.name == "Trial sign-ups 2027") is declared
 
 
 @pytest.mark.parametrize("parked", [None, SegmentParking.FOREIGN])
