@@ -1,0 +1,28 @@
+"""The table of `docs/faults.md` tells the truth: every row has a line, every scenario it names is played, for that row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.faults.runner import chosen
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+ROWS = {f"{part}{number}" for part, last in (("P", 16), ("A", 21), ("D", 10)) for number in range(1, last + 1)}
+BOOK = chosen(quick=False)
+
+
+def lines() -> Iterator[tuple[list[str], str]]:
+    table = TEXT.partition("| row | scenarios")[2].partition("\n\n")[0]
+    for line in table.splitlines()[2:]:
+        rows, cell = line.strip("|").split("|", 1)
+        yield rows.replace(",", " ").split(), cell
+
+
+def meant(cell: str) -> Iterator[tuple[str, set[str]]]:
+    """What stands in backticks, with the scenarios whose names hold its words; nothing but other things stands in …"""
+    for said in re.findall(r"`([^`]+)`", cell):
+        words = [word.strip() for word in said.split("…") if word.strip()]
+        yield said, {one.name for one in BOOK if all(word in one.name for word in words)}
