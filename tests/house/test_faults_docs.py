@@ -26,3 +26,27 @@ def meant(cell: str) -> Iterator[tuple[str, set[str]]]:
     for said in re.findall(r"`([^`]+)`", cell):
         words = [word.strip() for word in said.split("…") if word.strip()]
         yield said, {one.name for one in BOOK if all(word in one.name for word in words)}
+
+
+def test_every_row_has_one_line() -> None:
+    named = [row for rows, _ in lines() for row in rows]
+    assert sorted(named) == sorted(ROWS)
+
+
+def test_every_scenario_that_is_named_is_played_for_its_row() -> None:
+    other = re.compile(
+        r"tests/|make |--|/|time\.time$|enqueue$"
+    )  # settings, files and commands stand in backticks, too
+    for rows, cell in lines():
+        for said, found in meant(cell):
+            if other.match(said):
+                assert "/" not in said or not said.startswith("tests/") or (ROOT / said).exists(), said
+            else:
+                assert found, f"{rows}: nothing is called {said}"
+
+
+def test_every_scenario_of_a_row_stands_in_its_line() -> None:
+    told = {row: {name for _, found in meant(cell) for name in found} for rows, cell in lines() for row in rows}
+    for one in BOOK:
+        for row in ROWS.intersection(one.rows):
+            assert any(one.name in told[beside] for beside in ROWS.intersection(one.rows)), f"{row}: {one.name}"
