@@ -39,7 +39,8 @@ class Member:
 
     `reacting` counts parkings and resumptions that are being written, `reactions` those that were: whoever read the
     database meanwhile may have read what was before them. `unwritten` are pauses that the database does not hold yet:
-    they go with the next settlement, at the latest with the lease, so that the next owner keeps to them.
+    they go with the next settlement, at the latest with the lease, so that the next owner keeps to them. `told_at` is when
+    the read began that memory follows, monotonic: one that began before it and ends later knows less.
     """
 
     key: MemberKey
@@ -59,6 +60,7 @@ class Member:
     probes: int = 0
     reacting: int = 0
     reactions: int = 0
+    told_at: float = float("-inf")
     throttles_in_a_row: dict[str, int] = field(default_factory=dict)
     throttled_at: dict[str, float] = field(default_factory=dict)
     unwritten: dict[tuple[str, str], Wait] = field(default_factory=dict)

@@ -96,12 +96,15 @@ class _Told:
 
 async def refresh(members: Collection[Member], tools: Tools) -> None:
     """Brings memory up to date; of a member not where something was decided here while the database was read: the next
-    time will. Raises Transient.
+    time will. Nor where a read that began later has told already: this one would take back what that one found. Raises
+    Transient.
     """
+    began = tools.monotonic()
     before = [(member, member.reacting, member.reactions) for member in members]
     told = await _read([member.key for member in members], tools)
     for member, reacting, reactions in before:
-        if not (reacting or member.reacting or member.reactions != reactions):
+        if not (reacting or member.reacting or member.reactions != reactions or began < member.told_at):
+            member.told_at = began
             _take_in(told, member, tools)
 
 

@@ -66,7 +66,9 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Statements outside any transaction: each sees what is committed when it runs."""
+        """Statements outside any transaction: each sees what is committed when it runs. On SQLite they stand in one that holds
+        the write lock, as every transaction does there: keep them few, and wait for nothing between them.
+        """
         try:
             async with self.engine.connect() as connection:
                 await connection.execution_options(isolation_level="AUTOCOMMIT")
