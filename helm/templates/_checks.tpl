@@ -70,7 +70,17 @@
 {{- fail (printf "members: %s needs access_token or refresh_token among its keys" .key) }}
 {{- end }}
 {{- end }}
+{{- range .Values.pause.members }}
+{{- if and (not (has . $keys)) (not (and $.Values.sandbox.enabled (eq . "sandbox"))) }}
+{{- fail (printf "pause.members: %s is none of members, so its Job would pause nobody; correct it" .) }}
+{{- end }}
+{{- end }}
+{{- $segments := list }}
 {{- range .Values.config.segments }}
+{{- if has .key $segments }}
+{{- fail (printf "config.segments: %s stands there twice" .key) }}
+{{- end }}
+{{- $segments = append $segments .key }}
 {{- if and (not $.Values.sandbox.enabled) (not (has .member $keys)) }}
 {{- fail (printf "config.segments: %s names member %s, which members does not declare" .key .member) }}
 {{- end }}
@@ -106,6 +116,12 @@
 {{- end }}
 {{- if and .Values.keda.enabled (eq .Values.keda.scaler "postgresql") (not .Values.keda.postgresql.existingSecret) }}
 {{- fail "keda.postgresql.existingSecret: name the Secret with the connection string that KEDA counts the outbox by" }}
+{{- end }}
+{{- if and (dig "oidc" "issuer" "" .Values.config) (not (and (dig "oidc" "client_id" "" .Values.config) .Values.secrets.oidc__client_secret)) }}
+{{- fail "config.oidc.issuer: needs config.oidc.client_id and secrets.oidc__client_secret beside it" }}
+{{- end }}
+{{- if and (dig "alerts" "webhook_url" "" .Values.config) (not .Values.secrets.alerts__secret) }}
+{{- fail "config.alerts.webhook_url: needs secrets.alerts__secret, which signs what is posted there" }}
 {{- end }}
 {{- $direct := list }}
 {{- if dig "oidc" "issuer" "" .Values.config }}{{ $direct = append $direct "config.oidc.issuer" }}{{ end }}

@@ -106,6 +106,15 @@ def test_the_schema_refuses(spoil: Values) -> None:
 _NO_DATABASE: Values = {"secrets": {"database_url": None}, "migration": {"existingSecret": ""}}
 _ASKING: Values = {**SEGMENT, "source": {"query": "select email from people"}}
 _SOURCE: Values = {"segments": ["trial-signups"], "existingSecret": "crm-replica", "key": "url"}
+_SIGNING: Values = {"issuer": "https://id.example.com", "client_id": "syncd"}
+_OIDC: Values = {
+    "config": {"oidc": _SIGNING},
+    "secrets": {"oidc__client_secret": {"existingSecret": "syncd-others", "key": "client_secret"}},
+}
+_WEBHOOK: Values = {
+    "config": {"alerts": {"webhook_url": "https://hooks.example.com"}},
+    "secrets": {"alerts__secret": {"existingSecret": "syncd-others", "key": "webhook_secret"}},
+}
 _PROXY: Values = {"networkPolicy": {"proxy": {"to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}]}}}
 
 
@@ -137,9 +146,14 @@ _PROXY: Values = {"networkPolicy": {"proxy": {"to": [{"ipBlock": {"cidr": "10.1.
         (values({"config": {"segments": [_ASKING]}}), "trial-signups has a source, so sources must name the Secret"),
         (values({"sources": [_SOURCE]}), "sources: segment trial-signups has no source in config.segments"),
         (values({"config": {"segments": [_ASKING]}, "sources": [_SOURCE] * 2}), "trial-signups stands there twice"),
-        (values(_PROXY, {"config": {"oidc": {"issuer": "https://id.example.com"}}}), "direct.to: say where config.oidc.issuer is"),
+        (values({"pause": {"members": ["ads-bto"]}}), "pause.members: ads-bto is none of members"),
+        (values({"config": {"segments": [SEGMENT] * 2}}), "config.segments: trial-signups stands there twice"),
+        (values({"config": {"oidc": _SIGNING}}), "config.oidc.issuer: needs config.oidc.client_id and secrets.oidc__client_secret"),
+        (values(_OIDC, {"config": {"oidc": {"client_id": None}}}), "config.oidc.issuer: needs config.oidc.client_id"),
+        (values(_WEBHOOK, {"secrets": None}, {"secrets": BASE["secrets"]}), "webhook_url: needs secrets.alerts__secret"),
+        (values(_PROXY, _OIDC), "direct.to: say where config.oidc.issuer is"),
         (
-            values(_PROXY, {"config": {"alerts": {"webhook_url": "https://hooks.example.com"}}}),
+            values(_PROXY, _WEBHOOK),
             "direct.to: say where config.alerts.webhook_url is; it is not reached through the proxy",
         ),
         (values({"metrics": {"prometheusRule": {"enabled": True}}}), "links.runbook: say where your people read"),
