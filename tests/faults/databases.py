@@ -396,7 +396,7 @@ async def lagging_standby(stage: Stage) -> None:
     assert gone.isdisjoint(await stage.rig.members_of("red")), "rows of the new epoch do not count"
     for segment in ("red", "blue"):
         await stage.command("resync", segment, "--mode", "replay", "--reason", "the standby lagged")
-    await stage.until(lambda: len(daemon.events("reasserted")) >= 2, "both go out again", daemon)
+    await stage.until(lambda: len(daemon.events("resync_ended")) >= 2, "both went out again", daemon)
     await stage.quiet(daemon)
     held = {
         key for line in (await stage.tables()).ledger if line.present and line.segment == "red" for key in line.keys
