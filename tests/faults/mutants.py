@@ -357,8 +357,12 @@ from sqlalchemy import select as _select
 from syncd.store import closing as _closing
 from syncd.store.tables import epoch as _epoch, now as _now
 _closing.CLOSE = _closing.statement(_select(_epoch(_now()).label("moment")))
+from sqlalchemy import bindparam as _bound, func as _func
+from syncd.store import intakes as _intakes, tables as _tables
+_intakes.IS_OURS = _tables.leases.c.member == _bound("member")
+_intakes._MARK_POSTGRESQL = _intakes._marked(_func.set_config("enable_sort", "off", True))
 """
-"""The settlement in one statement asks for no lease."""
+"""Settlements and intakes, whose fence is a part of another statement, ask for no lease."""
 _DEAF = """
 from syncd.domain.events import {event} as _event
 from syncd.observe.metrics import Metrics as _metrics
