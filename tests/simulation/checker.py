@@ -128,12 +128,19 @@ def _order(evidence: Evidence, meanings: Mapping[int, Meaning | None]) -> Iterat
         return
     wanted: dict[tuple[str, str], list[str]] = defaultdict(list)
     refused = {letter.row for letter in evidence.letters if letter.reason == "refused"}
+    standing: dict[tuple[str, str], str] = {}
     for number in sorted(meanings):
         meant = meanings[number]
-        if meant is not None:
-            wanted[meant.row.segment, meant.identity].append(meant.row.action)
-            if number in refused:  # what an attempt of it may have left is taken out again
-                wanted[meant.row.segment, meant.identity].append("REMOVE")
+        if meant is None:
+            continue
+        place, action = (meant.row.segment, meant.identity), meant.row.action
+        wanted[place].append(action)
+        if number not in refused:
+            standing[place] = action
+        elif action == "ADD":  # what an attempt of it may have left is taken out again
+            wanted[place].append("REMOVE")
+        else:  # and who may have left by an attempt of it, but stands in the ledger, is there again
+            wanted[place].append(standing.get(place, "REMOVE"))
     plain = {s for s, kind in evidence.kinds.items() if kind == "user" and not any(r.subject for r in _of(evidence, s))}
     applied: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
     for sent in evidence.sent:
