@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import exists, func, insert, select, text
 
 from syncd.store.engine import Database
 from syncd.store.tables import batches, dead_letters, outbox, reassertions
@@ -199,8 +199,10 @@ class Rig:
         return await self.scalar(select(batches.c.id).where(batches.c.open).limit(1)) is None
 
     async def is_quiet(self) -> bool:
-        """Drained, and no re-assertion is owed."""
-        return await self.is_drained() and await self.scalar(select(reassertions.c.id).limit(1)) is None
+        """Drained, and no re-assertion is owed: all in one snapshot, for one becomes the other."""
+        waits, is_open, owed = outbox.c.id, batches.c.id, reassertions.c.id
+        work = exists(select(waits)) | exists(select(is_open).where(batches.c.open)) | exists(select(owed))
+        return not await self.scalar(select(work))
 
     async def totals(self) -> dict[str, int]:
         names = ("rows_taken", "rows_applied", "rows_superseded", "rows_dead")

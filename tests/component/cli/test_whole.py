@@ -96,7 +96,7 @@ def test_a_server_that_is_not_there_fails_without_a_traceback(tmp_path: Path) ->
 
 def test_migrate_says_how_far_it_went(tmp_path: Path) -> None:
     told = process("migrate", SYNCD_DATABASE_URL=sqlite_url(tmp_path / "new.db"))
-    assert (told.returncode, told.stdout) == (0, "the schema went from version 0 to 6\n"), told.stderr
+    assert (told.returncode, told.stdout) == (0, "the schema went from version 0 to 7\n"), told.stderr
 
 
 def test_the_migrate_of_a_rollback_ends_well_and_says_what_it_found(tmp_path: Path, migrated_file: Path) -> None:
