@@ -27,6 +27,8 @@ Work = Callable[[Member, asyncio.Event], Awaitable[bool]]
 
 _LOOK: Final = 0.5
 """Seconds between looks for a member that nobody owns."""
+_PATIENCE: Final = 1.0
+"""Seconds that a transaction may still hold the lease of a member that nobody owns."""
 
 
 @dataclass(slots=True)
@@ -122,8 +124,29 @@ class Ownership:
                     self._begin(group, grant, asked)
 
     def _grant_of(self, member: MemberKey) -> Callable[[AsyncConnection], Awaitable[Grant | None]]:
-        hold = self._ttl + self._tools.request_timeout
-        return lambda connection: leases.take(connection, member, self.replica, hold)
+        async def work(connection: AsyncConnection) -> Grant | None:
+            session = await leases.session(connection)
+            clearing = asyncio.create_task(self._clear(member, session)) if session is not None else None
+            try:
+                return await leases.take(connection, member, self.replica, self._ttl + self._tools.request_timeout)
+            finally:
+                if clearing is not None:
+                    clearing.cancel()
+
+        return work
+
+    async def _clear(self, member: MemberKey, session: int) -> None:
+        """Ends what holds up a take-over: the owner before has no right to the lease any more, and a process that froze
+        between preparing a statement and executing it has a session that no timeout of the server's ends.
+        """
+        await asyncio.sleep(_PATIENCE)
+        try:
+            count = await self._tools.database.at_once(lambda connection: leases.clear(connection, session))
+        except Transient as error:
+            self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
+        else:
+            words = f"{count} sessions were closed that held the lease of {member}, which had ended"
+            self._tools.emit(DatabaseFailed(where="leases", words=words))
 
     async def _taken(self, most: int) -> list[MemberKey]:
         """Free members; one whose work under a lost lease has not ended here yet has to wait."""

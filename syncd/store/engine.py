@@ -26,6 +26,8 @@ from syncd.store.tables import SCHEMA
 
 T = TypeVar("T")
 
+APPLICATION: Final = "syncd"
+"""What its sessions are called in the server's views."""
 _PASSING_CLASSES: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 """SQLSTATE classes that pass: connection, read-only, serialization, resources, locks, operator, system."""
 _AWAKE: Final = 1.0
@@ -131,7 +133,7 @@ def _engine(url: str, dialect: str, pool_size: int, statement_timeout: float, id
                 "timeout": 10,
                 "command_timeout": statement_timeout + 5,
                 "server_settings": {
-                    "application_name": "syncd",
+                    "application_name": APPLICATION,
                     "statement_timeout": f"{statement_timeout * 1000:.0f}",
                     "idle_in_transaction_session_timeout": f"{idle_timeout * 1000:.0f}",
                     "lock_timeout": "10000",

@@ -11,12 +11,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, bindparam, delete, select, update
+from sqlalchemy import Select, and_, bindparam, column, delete, func, select, table, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.segment import MemberKey
 from syncd.errors import LeaseLost
+from syncd.store.engine import APPLICATION
 from syncd.store.tables import epoch, later, leases, now, replicas
 
 
@@ -77,6 +78,24 @@ async def take(connection: AsyncConnection, member: str, owner: str, hold: float
         .values(owner=owner, token=token, free_at=later(hold), clean=False)
     )
     return Grant(MemberKey(member), owner, token, clean=row.clean)
+
+
+async def session(connection: AsyncConnection) -> int | None:
+    """What the server calls this session; nothing on SQLite, whose locks end with the process that holds them."""
+    if connection.dialect.name != "postgresql":
+        return None
+    return int((await connection.execute(select(func.pg_backend_pid()))).scalar_one())
+
+
+async def clear(connection: AsyncConnection, waiting: int) -> int:
+    """Ends the sessions of syncd's own that the session `waiting` waits for; how many there were."""
+    sessions = table("pg_stat_activity", column("pid"), column("usename"), column("application_name"))
+    statement = select(func.pg_terminate_backend(sessions.c.pid)).where(
+        sessions.c.pid == func.any(func.pg_blocking_pids(waiting)),
+        sessions.c.usename == func.current_user(),
+        sessions.c.application_name == APPLICATION,
+    )
+    return len((await connection.execute(statement)).all())
 
 
 async def renew(connection: AsyncConnection, owner: str, tokens: dict[str, int], hold: float) -> set[str]:
