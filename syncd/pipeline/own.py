@@ -132,6 +132,7 @@ class Ownership:
             finally:
                 if clearing is not None:
                     clearing.cancel()
+                    await asyncio.wait([clearing])
 
         return work
 
@@ -140,13 +141,16 @@ class Ownership:
         between preparing a statement and executing it has a session that no timeout of the server's ends.
         """
         await asyncio.sleep(_PATIENCE)
-        try:
-            count = await self._tools.database.at_once(lambda connection: leases.clear(connection, session))
-        except Transient as error:
-            self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
-        else:
+
+        async def work(connection: AsyncConnection) -> None:
+            count = await leases.clear(connection, session)
             words = f"{count} sessions were closed that held the lease of {member}, which had ended"
             self._tools.emit(DatabaseFailed(where="leases", words=words))
+
+        try:
+            await self._tools.database.at_once(work)
+        except Transient as error:
+            self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
 
     async def _taken(self, most: int) -> list[MemberKey]:
         """Free members; one whose work under a lost lease has not ended here yet has to wait."""
