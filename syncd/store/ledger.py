@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     column,
     func,
     select,
@@ -26,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import UserDefinedType
 
-from syncd.domain.batch import BatchId, Element, Entry, Flag, pack_all_sent, unpack_sent
+from syncd.domain.batch import BatchId, Element, Entry, Flag, pack_all_sent, pack_sent, unpack_sent
 from syncd.domain.change import Rank
 from syncd.domain.collapse import Holder
 from syncd.store.plans import resyncs
@@ -76,7 +77,9 @@ def _upsert(insert: Any) -> Any:
 
 
 class _Column(UserDefinedType[Any]):
-    """A column of values on its way to `unnest`, as the driver takes it: SQLAlchemy's own arrays look at every value."""
+    """A column of values on its way to `unnest`, as the driver takes it: SQLAlchemy's own arrays look at every value. So
+    does the driver, twice: what every batch has goes as one text instead.
+    """
 
     cache_ok = True
     render_bind_cast = True
@@ -94,14 +97,14 @@ def postgresql_upsert(*conditions: Any) -> Any:
     """
     given = (
         func.unnest(
-            bindparam("identities", type_=_Column("bytea")),
-            bindparam("ranks", type_=_Column("bigint")),
+            func.string_to_array(bindparam("identities", type_=Text), ","),
+            cast(bindparam("ranks", type_=Text), _Column("bigint")),
             bindparam("sent", type_=_Column("bytea")),
             bindparam("present", type_=_Column("boolean")),
             bindparam("anonymous", type_=_Column("smallint")),
         )
         .table_valued(
-            column("identity", LargeBinary),
+            column("identity", Text),
             column("rank", BigInteger),
             column("sent", LargeBinary),
             column("present", Boolean),
@@ -111,7 +114,7 @@ def postgresql_upsert(*conditions: Any) -> Any:
     )
     source = select(
         bindparam("segment", type_=BigInteger),
-        given.c.identity,
+        func.decode(given.c.identity, "hex"),
         given.c.sent,
         given.c.rank,
         func.coalesce(given.c.present, true()),
@@ -132,39 +135,36 @@ _UPSERT_SQLITE: Final = _upsert(sqlite.insert(ledger).values(at=now()))
 
 async def record(connection: AsyncConnection, segment_id: int, batch: BatchId, accepted: Sequence[Element]) -> None:
     """Writes what LinkedIn accepted."""
-    given = columns(accepted)
     if connection.dialect.name == "postgresql":
-        await connection.execute(_UPSERT_POSTGRESQL, {"segment": segment_id, "batch": batch, **given})
+        given = {"segment": segment_id, "batch": batch, **columns(accepted)}
+        await connection.execute(_UPSERT_POSTGRESQL, given)
         return
-    usual = {"sent": None, "present": True, "anonymous": 1}
-    for name, value in usual.items():
-        given[name] = given[name] or [value] * len(accepted)
     await connection.execute(
         _UPSERT_SQLITE,
         [
             {
                 "segment_id": segment_id,
                 "batch_id": batch,
-                "identity": identity,
-                "sent": sent,
-                "rank": at,
-                "present": present,
-                "anonymous": anonymous,
+                "identity": element.ids[0],
+                "sent": pack_sent(element),
+                "rank": element.rank,
+                "present": element.add,
+                "anonymous": _anonymous(element),
             }
-            for identity, at, sent, present, anonymous in zip(*given.values(), strict=True)
+            for element in sorted(accepted, key=_identity)
         ],
     )
 
 
-def columns(accepted: Sequence[Element]) -> dict[str, list[Any]]:
-    """What the ledger takes of each element, in the order of the identities, so that two writers never wait for each other
-    in a ring and the index is walked once from left to right. A column that is as usual for all is empty.
+def columns(accepted: Sequence[Element]) -> dict[str, Any]:
+    """What PostgreSQL's ledger takes of each element, in the order of the identities, so that two writers never wait for
+    each other in a ring and the index is walked once from left to right. A column that is as usual for all is empty.
     """
     ordered = sorted(accepted, key=_identity)
     alike = _all_join_anonymously(ordered)
     return {
-        "identities": [element.ids[0] for element in ordered],
-        "ranks": [element.rank for element in ordered],
+        "identities": ",".join([element.ids[0].hex() for element in ordered]),
+        "ranks": f"{{{str([element.rank for element in ordered])[1:-1]}}}",
         "sent": pack_all_sent(ordered),
         "present": [] if alike else [element.add for element in ordered],
         "anonymous": [] if alike else [_anonymous(element) for element in ordered],
@@ -178,9 +178,8 @@ def _all_join_anonymously(elements: Sequence[Element]) -> bool:
     return True
 
 
-def _identity(element: Element) -> str:
-    """In the order of its bytes; text is compared faster than they are."""
-    return element.ids[0].decode("latin-1")
+def _identity(element: Element) -> bytes:
+    return element.ids[0]
 
 
 def _anonymous(element: Element) -> int:
