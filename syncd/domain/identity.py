@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NewType
@@ -85,6 +85,7 @@ COUNTRIES: Final = frozenset(_ASSIGNED.split())
 
 _UNSENDABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _encode: Final = msgspec.json.Encoder().encode
+_encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
 def clean(text: str | None, longest: int | None = None) -> str | None:
@@ -114,6 +115,14 @@ def members(element: msgspec.Struct) -> bytes:
     """The members of an element that are not None, each after a comma, to stand behind its action and ids."""
     text = _encode(element)
     return b"," + text[1:-1] if text != b"{}" else b""
+
+
+def all_members(elements: Sequence[msgspec.Struct]) -> list[bytes]:
+    """`members` of each."""
+    if not elements:
+        return []
+    rows = _encode_lines(elements)[1:-2].split(b"}\n{")  # a line feed within a text is escaped
+    return [b"," + row if row else b"" for row in rows]
 
 
 def read_leniently(

@@ -8,6 +8,7 @@ one at a time, each named before it is touched, and the one that was named when 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,7 +21,7 @@ from syncd.domain.company import prepare_company
 from syncd.domain.events import RowQuarantined, RowsTaken
 from syncd.domain.identity import Invalid, Prepared
 from syncd.domain.settlement import Journey
-from syncd.domain.user import prepare_user
+from syncd.domain.user import prepare_users
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.origin import receded
@@ -137,24 +138,23 @@ def prepared(changes: list[Change], kind: Kind, *, allow_names_only: bool) -> tu
     """Rows as elements-to-be, and dead letters for those that cannot be."""
     ready: list[Ready] = []
     deaths: list[Death] = []
-    is_user = kind is Kind.USER
-    for change in changes:
+    payloads = [change.payload for change in changes]
+    found: Sequence[Prepared | Invalid]
+    if kind is Kind.USER:
+        found = prepare_users(payloads, allow_names_only=allow_names_only)
+    else:
+        found = [prepare_company(payload) for payload in payloads]
+    for change, one in zip(changes, found, strict=True):
         action, subject = _ACTIONS.get(change.action), change.subject
+        created = int(change.created_at * 1000)
         if action is None or (subject is not None and not 0 < len(subject) <= _LONGEST_SUBJECT):
             deaths.append(_unreadable(change.id, action))
-            continue
-        found: Prepared | Invalid
-        if is_user:
-            found = prepare_user(change.payload, allow_names_only=allow_names_only)
-        else:
-            found = prepare_company(change.payload)
-        created = int(change.created_at * 1000)
-        if isinstance(found, Prepared):
-            ready.append(Ready(change.id, action, subject, found.ids, found.fields, created))
+        elif isinstance(one, Prepared):
+            ready.append(Ready(change.id, action, subject, one.ids, one.fields, created))
         elif subject is not None and action is Action.REMOVE:
             ready.append(Ready(change.id, action, subject, (), b"", created))
         else:
-            deaths.append(Death(change.id, found.reason, found.detail))
+            deaths.append(Death(change.id, one.reason, one.detail))
     return ready, deaths
 
 

@@ -26,12 +26,12 @@ react.PARKED = retry.Backoff(1.0, 2.0)
 _KILLER = """
 import os
 from syncd.pipeline import intake
-whole = intake.prepare_user
-def prepare_user(payload, **options):
-    if "p13@" in payload:
+whole = intake.prepare_users
+def prepare_users(payloads, **options):
+    if any("p13@" in payload for payload in payloads):
         os._exit(9)
-    return whole(payload, **options)
-intake.prepare_user = prepare_user
+    return whole(payloads, **options)
+intake.prepare_users = prepare_users
 """
 
 pytestmark = pytest.mark.timeout(240)

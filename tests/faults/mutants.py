@@ -473,7 +473,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant(
         "hashed without removing white space",
-        "from syncd.domain import user as _u\n_u.normalise_email = lambda text: text.strip().lower()\n",
+        "from syncd.domain import user as _u\n_u.normalise_email = lambda text: text.strip().lower()\n_u._BLANKS = b''\n",
         dirt, "S1", "V1", "V2",
     ),
     _mutant(
@@ -490,7 +490,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant(
         "an address on standard error",
-        "import sys as _y\nfrom syncd.pipeline import intake as _i\n_w = _i.prepare_user\ndef _p(payload, **more):\n    print(payload, file=_y.stderr)\n    return _w(payload, **more)\n_i.prepare_user = _p\n",
+        "import sys as _y\nfrom syncd.pipeline import intake as _i\n_w = _i.prepare_users\ndef _p(payloads, **more):\n    print(*payloads, file=_y.stderr)\n    return _w(payloads, **more)\n_i.prepare_users = _p\n",
         plain, "S11",
     ),
     _mutant(

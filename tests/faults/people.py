@@ -18,12 +18,12 @@ from tests.faults.stage import Stage
 KILLER = """
 import os as _os
 from syncd.pipeline import intake as _intake
-_prepare = _intake.prepare_user
-def _deadly(payload, **options):
-    if "killer" in payload:
+_prepare = _intake.prepare_users
+def _deadly(payloads, **options):
+    if any("killer" in payload for payload in payloads):
         _os._exit(9)
-    return _prepare(payload, **options)
-_intake.prepare_user = _deadly
+    return _prepare(payloads, **options)
+_intake.prepare_users = _deadly
 """
 _SIGNS = "abcXYZ019@@..+-_ \t\u00a0\u200b\u2060\ufeffßİéñ中\U0001f600'\";DROP=CSV()\u202e"
 

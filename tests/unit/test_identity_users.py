@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from syncd.domain import user
 from syncd.domain.change import Reason
 from syncd.domain.identity import Invalid, Prepared
-from syncd.domain.user import hash_email, normalise_email, prepare_user
+from syncd.domain.user import hash_email, normalise_email, prepare_user, prepare_users
 from tests.unit.identity_vectors import (
     ADDRESSES,
     AID,
@@ -77,6 +77,21 @@ PAYLOADS = st.builds(
     st.booleans(),
 )
 ANY_PAYLOAD = PAYLOADS | ANY_TEXT | st.builds(json.dumps, ANY_JSON)
+
+
+MANY_PAYLOADS = st.lists(
+    ANY_PAYLOAD
+    | st.builds(
+        lambda email, more: json.dumps({"email": email, **more}),
+        st.from_regex(r"[a-zA-Z0-9.+\s]{1,70}@[a-zA-Z0-9.-]{1,40}[.][a-z]{1,9}", alphabet=st.characters(codec="ascii"))
+        | st.sampled_from(
+            ["a@b.c", "a\nb@c.d", "a\n@b.c\nd@e.f", "a\x1cb@c.d\n", "a\x01@b.c", "x" * 65 + "@a.b", "\n", " "]
+        )
+        | st.integers(250, 260).map(lambda size: "a@" + "b" * (size - 4) + ".c"),
+        st.dictionaries(st.sampled_from(["first_name", "last_name", "country"]), ODD_EMAILS, max_size=3),
+    ),
+    max_size=8,
+)
 
 
 def prepare(members: dict[str, Any], *, allow_names_only: bool = False) -> Prepared | Invalid:
@@ -401,6 +416,18 @@ def test_an_attribute_is_cleaned_and_escaped(given_name: str, sent: str) -> None
     assert attributes({"first_name": given_name}) == {"firstName": sent}
 
 
+@PATIENTLY
+@given(MANY_PAYLOADS, st.booleans())
+def test_many_at_once_are_what_each_is_alone(payloads: list[str], names: bool) -> None:
+    alone = [prepare_user(payload, allow_names_only=names) for payload in payloads]
+    together = prepare_users(payloads, allow_names_only=names)
+    assert [_told(one) for one in together] == [_told(one) for one in alone]
+
+
+def _told(one: Prepared | Invalid) -> object:
+    return one if isinstance(one, Invalid) else (one.ids, one.fields)
+
+
 @pytest.mark.parametrize("country", ["UK", "EU", "USA", "\u00df", "Germany", "X", "A1"])
 def test_an_unknown_country_is_dropped_and_the_person_stays(country: str) -> None:
     assert attributes({"country": country, "title": "CTO"}) == {"title": "CTO"}
@@ -500,7 +527,7 @@ def test_the_payload_of_every_day_takes_the_fast_road() -> None:
 
     payload = json.dumps({"email": ANN, "first_name": "Zo\u00eb", "country": None, "tags": [1, {"a": 2.5}]})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(user, "_read_slowly", refuse)
+        patch.setattr(user, "read_leniently", refuse)
         assert isinstance(prepare_user(payload, allow_names_only=False), Prepared)
 
 
