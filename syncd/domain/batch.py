@@ -145,7 +145,8 @@ class Draft:
     rows: list[tuple[int, RowFate]] = field(default_factory=list)
 
     def tally(self) -> Counter[RowFate]:
-        return Counter(map(_fate, self.rows))
+        fates = bytes(map(_fate, self.rows))
+        return Counter({fate: fates.count(fate) for fate in RowFate})
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -206,7 +207,7 @@ def pack_rows(rows: Iterable[tuple[int, RowFate]]) -> bytes:
     ordered = sorted(rows)
     ids = [row for row, _ in ordered]
     steps = [after - before for before, after in zip([0, *ids], ids, strict=False)]
-    return zlib.compress(_encode((steps, bytes(fate for _, fate in ordered))), 1)
+    return zlib.compress(_encode((steps, bytes(map(_fate, ordered)))), 1)
 
 
 def unpack_rows(packed: bytes) -> dict[int, RowFate]:
@@ -225,19 +226,19 @@ class Sent(msgspec.Struct, array_like=True, frozen=True):
 
 
 _sent: Final = msgspec.msgpack.Decoder(Sent)
-_NAMES: Final = 0x04
-"""Tags below it are those of people whose fields nothing repeats."""
+PLAIN_BELOW: Final = 0x04
+"""The tag of names alone: those below it are of people whose fields nothing repeats."""
 _FIRST_COMPANY_TAG: Final = 0x11
 
 
 def keeps_fields(identity: bytes) -> bool:
     """Whether a REMOVE of this identity must repeat the ADD's fields: companies, and people known by name only."""
-    return identity[0] >= _FIRST_COMPANY_TAG or identity[0] == _NAMES
+    return identity[0] >= _FIRST_COMPANY_TAG or identity[0] == PLAIN_BELOW
 
 
 def pack_all_sent(ordered: Sequence[Element]) -> list[bytes | None]:
     """`pack_sent` of each, for elements in the order of their identities; empty where none has any."""
-    if not ordered or (ordered[-1].ids[0][0] < _NAMES and are_plain(ordered)):
+    if not ordered or (ordered[-1].ids[0][0] < PLAIN_BELOW and are_plain(ordered)):
         return []
     packed = [pack_sent(element) for element in ordered]
     return packed if any(packed) else []

@@ -15,7 +15,18 @@ from typing import Final
 
 import msgspec
 
-from syncd.domain.batch import MOST_ELEMENTS, Draft, Element, Entry, Flag, RowFate, are_plain, deciding, keeps_fields
+from syncd.domain.batch import (
+    MOST_ELEMENTS,
+    PLAIN_BELOW,
+    Draft,
+    Element,
+    Entry,
+    Flag,
+    RowFate,
+    are_plain,
+    deciding,
+    keeps_fields,
+)
 from syncd.domain.change import MAX_ID, Action, Part, Rank, Reason, rank
 
 _joins: Final = attrgetter("add")
@@ -154,7 +165,7 @@ def in_question(rows: Iterable[Ready], high_water: int) -> set[bytes]:
             or ready.row <= high_water
             or ready.subject is not None
             or len(ready.ids) > 1
-            or keeps_fields(ready.ids[0])
+            or ready.ids[0][0] >= PLAIN_BELOW  # in line: a call costs as much as the rest
         )
     }
 

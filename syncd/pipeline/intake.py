@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -136,35 +137,41 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
 
 def prepared(changes: list[Change], kind: Kind, *, allow_names_only: bool) -> tuple[list[Ready], list[Death]]:
     """Rows as elements-to-be, and dead letters for those that cannot be."""
-    ready: list[Ready] = []
-    deaths: list[Death] = []
     payloads = [change.payload for change in changes]
     found: Sequence[Prepared | Invalid]
     if kind is Kind.USER:
         found = prepare_users(payloads, allow_names_only=allow_names_only)
     else:
         found = [prepare_company(payload) for payload in payloads]
-    for change, one in zip(changes, found, strict=True):
-        action, subject = _ACTIONS.get(change.action), change.subject
-        created = int(change.created_at * 1000)
-        if action is None or (subject is not None and not 0 < len(subject) <= _LONGEST_SUBJECT):
-            deaths.append(_unreadable(change.id, action))
-        elif isinstance(one, Prepared):
-            ready.append(Ready(change.id, action, subject, one.ids, one.fields, created))
-        elif subject is not None and action is Action.REMOVE:
-            ready.append(Ready(change.id, action, subject, (), b"", created))
-        else:
-            deaths.append(Death(change.id, one.reason, one.detail))
-    return ready, deaths
+    actions = [_ACTIONS.get(change.action) for change in changes]
+    ready = [
+        Ready(change.id, action, None, one.ids, one.fields, int(change.created_at * 1000))
+        for change, action, one in zip(changes, actions, found, strict=True)
+        if change.subject is None and action is not None and type(one) is Prepared
+    ]
+    if len(ready) == len(changes):
+        return ready, []
+    usual = {one.row for one in ready}
+    others = [_judged(change, one) for change, one in zip(changes, found, strict=True) if change.id not in usual]
+    ready += [one for one in others if isinstance(one, Ready)]
+    return sorted(ready, key=attrgetter("row")), [one for one in others if isinstance(one, Death)]
+
+
+def _judged(change: Change, found: Prepared | Invalid) -> Ready | Death:
+    action, subject = _ACTIONS.get(change.action), change.subject
+    created = int(change.created_at * 1000)
+    if action is None:
+        return Death(change.id, Reason.UNKNOWN_ACTION, "the action is neither ADD nor REMOVE")
+    if subject is not None and not 0 < len(subject) <= _LONGEST_SUBJECT:
+        return Death(change.id, Reason.BAD_SUBJECT, f"subject_id must have 1 to {_LONGEST_SUBJECT} characters")
+    if isinstance(found, Prepared):
+        return Ready(change.id, action, subject, found.ids, found.fields, created)
+    if subject is not None and action is Action.REMOVE:
+        return Ready(change.id, action, subject, (), b"", created)
+    return Death(change.id, found.reason, found.detail)
 
 
 _ACTIONS: Final = {"ADD": Action.ADD, "REMOVE": Action.REMOVE}
-
-
-def _unreadable(row: int, action: Action | None) -> Death:
-    if action is None:
-        return Death(row, Reason.UNKNOWN_ACTION, "the action is neither ADD nor REMOVE")
-    return Death(row, Reason.BAD_SUBJECT, f"subject_id must have 1 to {_LONGEST_SUBJECT} characters")
 
 
 async def _known(connection: AsyncConnection, lane: Lane, ready: list[Ready], mark: intakes.Mark) -> Known:

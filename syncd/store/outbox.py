@@ -23,14 +23,20 @@ _SMALL: Final = 1_500
 """Bytes up to which a stored payload is neither compressed nor moved out of line, so that its stored size is its size."""
 
 
-async def waiting(connection: AsyncConnection) -> set[str]:
-    """The keys of all segments that have rows: one hop through the index per key, however many rows there are."""
-    first = select(func.min(outbox.c.segment_key).label("key"))
-    hop = first.cte("hop", recursive=True)
+def _keys() -> Select[Any]:
+    """One hop through the index for each key that has rows, however many rows there are."""
+    hop = select(func.min(outbox.c.segment_key).label("key")).cte("hop", recursive=True)
     following = select(func.min(outbox.c.segment_key)).where(outbox.c.segment_key > hop.c.key).scalar_subquery()
     hop = hop.union_all(select(following).where(hop.c.key.is_not(None)))
-    rows = await connection.execute(select(hop.c.key).where(hop.c.key.is_not(None)))
-    return set(rows.scalars())
+    return select(hop.c.key).where(hop.c.key.is_not(None))
+
+
+_KEYS: Final = _keys()
+
+
+async def waiting(connection: AsyncConnection) -> set[str]:
+    """The keys of all segments that have rows."""
+    return set((await connection.execute(_KEYS)).scalars())
 
 
 async def take(connection: AsyncConnection, segment: str, most: int) -> list[Change]:
