@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.events import DatabaseFailed, LeaseEnded, LeaseTaken
 from syncd.domain.segment import MemberKey
-from syncd.errors import Transient
+from syncd.errors import Fatal, Transient
 from syncd.pipeline.member import Member, Tools
 from syncd.store import leases, throttles
 from syncd.store.leases import Grant
@@ -28,7 +28,7 @@ Work = Callable[[Member, asyncio.Event], Awaitable[bool]]
 _LOOK: Final = 0.5
 """Seconds between looks for a member that nobody owns."""
 _PATIENCE: Final = 1.0
-"""Seconds that a transaction may still hold the lease of a member that nobody owns."""
+"""Seconds that a transaction may still hold the lease of a member that nobody owns, without a word of its client's."""
 
 
 @dataclass(slots=True)
@@ -119,38 +119,45 @@ class Ownership:
         if len(self._held) < share:
             for member in await self._taken(share - len(self._held)):
                 asked = self._tools.monotonic()
-                grant = await self._tools.database.transact(self._grant_of(member))
+                grant = await self._granted(member)
                 if grant is not None:
                     self._begin(group, grant, asked)
 
-    def _grant_of(self, member: MemberKey) -> Callable[[AsyncConnection], Awaitable[Grant | None]]:
+    async def _granted(self, member: MemberKey) -> Grant | None:
+        """Takes a member that was free a moment ago."""
+        clearing: asyncio.Task[None] | None = None
+
         async def work(connection: AsyncConnection) -> Grant | None:
+            nonlocal clearing
             session = await leases.session(connection)
-            clearing = asyncio.create_task(self._clear(member, session)) if session is not None else None
-            try:
-                return await leases.take(connection, member, self.replica, self._ttl + self._tools.request_timeout)
-            finally:
-                if clearing is not None:
-                    clearing.cancel()
-                    await asyncio.wait([clearing])
-
-        return work
-
-    async def _clear(self, member: MemberKey, session: int) -> None:
-        """Ends what holds up a take-over: the owner before has no right to the lease any more, and a process that froze
-        between preparing a statement and executing it has a session that no timeout of the server's ends.
-        """
-        await asyncio.sleep(_PATIENCE)
-
-        async def work(connection: AsyncConnection) -> None:
-            count = await leases.clear(connection, session)
-            words = f"{count} sessions were closed that held the lease of {member}, which had ended"
-            self._tools.emit(DatabaseFailed(where="leases", words=words))
+            if session is not None:
+                clearing = asyncio.create_task(self._clear(member, session))
+            return await leases.take(connection, member, self.replica, self._ttl + self._tools.request_timeout)
 
         try:
-            await self._tools.database.at_once(work)
-        except Transient as error:
-            self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
+            return await self._tools.database.transact(work)
+        finally:
+            if clearing is not None:
+                clearing.cancel()
+                await asyncio.wait([clearing])
+
+    async def _clear(self, member: MemberKey, session: int) -> None:
+        """Ends what holds up a take-over until cancelled: the owner before has no right to the lease any more, and a process
+        that froze between preparing a statement and executing it has a session that no timeout of the server's ends.
+        """
+
+        async def work(connection: AsyncConnection) -> None:
+            count = await leases.clear(connection, session, _PATIENCE)
+            if count:
+                words = f"{count} sessions were closed that held the lease of {member}, which had ended"
+                self._tools.emit(DatabaseFailed(where="leases", words=words))
+
+        while True:
+            await asyncio.sleep(_PATIENCE)
+            try:
+                await self._tools.database.at_once(work)
+            except (Transient, Fatal) as error:
+                self._tools.emit(DatabaseFailed(where="leases", words=str(error)))
 
     async def _taken(self, most: int) -> list[MemberKey]:
         """Free members; one whose work under a lost lease has not ended here yet has to wait."""

@@ -87,15 +87,20 @@ async def session(connection: AsyncConnection) -> int | None:
     return int((await connection.execute(select(func.pg_backend_pid()))).scalar_one())
 
 
-async def clear(connection: AsyncConnection, waiting: int) -> int:
-    """Ends the sessions of syncd's own that the session `waiting` waits for; how many there were."""
-    sessions = table("pg_stat_activity", column("pid"), column("usename"), column("application_name"))
-    statement = select(func.pg_terminate_backend(sessions.c.pid)).where(
-        sessions.c.pid == func.any(func.pg_blocking_pids(waiting)),
-        sessions.c.usename == func.current_user(),
-        sessions.c.application_name == APPLICATION,
+async def clear(connection: AsyncConnection, waiting: int, patience: float) -> int:
+    """Ends the sessions of syncd's own that the session `waiting` waits for, where the server has waited for their client for
+    `patience` seconds; how many there were. Whoever works, or waits for a lock or for a standby, goes on.
+    """
+    names = ("pid", "usename", "application_name", "wait_event_type", "state_change")
+    sessions = table("pg_stat_activity", *map(column, names)).c
+    statement = select(func.pg_terminate_backend(sessions.pid)).where(
+        sessions.pid == func.any(func.pg_blocking_pids(waiting)),
+        sessions.usename == func.session_user(),
+        sessions.application_name == APPLICATION,
+        sessions.wait_event_type == "Client",
+        epoch(sessions.state_change) < epoch(now()) - patience,
     )
-    return len((await connection.execute(statement)).all())
+    return sum((await connection.execute(statement)).scalars())
 
 
 async def renew(connection: AsyncConnection, owner: str, tokens: dict[str, int], hold: float) -> set[str]:

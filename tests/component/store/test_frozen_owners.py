@@ -105,20 +105,28 @@ async def test_a_member_is_taken_whose_owner_froze_between_preparing_and_executi
 
 
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
-async def test_a_session_of_somebody_elses_is_left_alone(store_url: str) -> None:
+async def test_whoever_is_somebody_else_or_waits_for_a_lock_is_left_alone(store_url: str) -> None:
     database = Database(store_url)
     await _leased(database)
     owner = await _frozen(store_url, "psql")
     try:
-        async with database.engine.connect() as waiting, database.read() as beside:
-            session = await leases.session(waiting)
-            assert session is not None
-            taking = asyncio.create_task(leases.take(waiting, "ads", "second", 1.0))
-            while not await beside.scalar(text("select cardinality(pg_blocking_pids(:pid))"), {"pid": session}):
-                assert not taking.done()
-            assert await leases.clear(beside, session) == 0
+        async with (
+            database.engine.connect() as first,
+            database.engine.connect() as second,
+            database.read() as beside,
+        ):
+            takings = []
+            for waiting in (first, second):
+                session = await leases.session(waiting)
+                assert session is not None
+                takings.append(asyncio.create_task(leases.take(waiting, "ads", "second", 1.0)))
+                while not await beside.scalar(text("select cardinality(pg_blocking_pids(:pid))"), {"pid": session}):
+                    assert not takings[-1].done()
+                assert await leases.clear(beside, session, 0.0) == 0
             await owner.execute("commit")
-            assert await taking is not None
+            assert await takings[0] is not None
+            await first.commit()
+            assert await takings[1] is None
     finally:
         owner.terminate()
         await database.close()
