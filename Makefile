@@ -40,8 +40,8 @@ lint: install ## style, formatting and the floors of the house
 types: install ## mypy, strict
 	$(BIN)/mypy
 
-test: install ## all tests, on two cores; ARGS="-k ledger" picks some
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+test: install ## all tests, four at a time as they mostly wait; ARGS="-k ledger" picks some
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 chart: .venv/.deploy ## the chart without a cluster: rendered, validated, secured, its dashboards and alerts tried
 	$(BIN)/python -m pytest -n 2 tests/chart $(ARGS)

@@ -95,7 +95,7 @@ def render(given: Values, **release: Any) -> Rendered:
         document
         for path, text in sorted(texts.items())
         if not path.endswith("NOTES.txt")
-        for document in yaml.safe_load_all(text)
+        for document in yaml.load_all(text, yaml.CSafeLoader)
         if document
     ]
     return Rendered(documents, next(text for path, text in texts.items() if path.endswith("NOTES.txt")))

@@ -63,7 +63,8 @@ class Visit:
         await self.go("/sign-in")
         await self.page.get_by_label("Name").fill(name)
         await self.page.get_by_label("Password").fill(password)
-        await self.page.get_by_role("button", name="Sign in").click()
+        async with self.page.expect_navigation():  # whatever it answers: who goes on before would cross it
+            await self.page.get_by_role("button", name="Sign in").click()
 
     async def press(self, name: str) -> None:
         await self.page.get_by_role("button", name=name, exact=True).first.click()

@@ -123,7 +123,9 @@ async def success_behind_the_pause(stage: Stage) -> None:
     await stage.end(daemon)
 
 
-@scenario("LinkedIn: the minute limit (429), whole, over a kill -9", "A1", expects=["429 minute", "takeover"])
+@scenario(
+    "LinkedIn: the minute limit (429), whole, over a kill -9", "A1", lasts=66.0, expects=["429 minute", "takeover"]
+)
 async def whole_minute(stage: Stage) -> None:
     daemon = await stage.daemon(MANY.format(most=5))
     await stage.fault("429 minute", USERS, status(429, MINUTE))
@@ -417,7 +419,7 @@ async def bad_network(stage: Stage) -> None:
     await stage.end(daemon)
 
 
-@scenario("LinkedIn: more batches than a minute holds", "A1", limits={"users": 30, "companies": 30})
+@scenario("LinkedIn: more batches than a minute holds", "A1", lasts=108.0, limits={"users": 30, "companies": 30})
 async def over_the_limit(stage: Stage) -> None:
     """The limit itself, over a restart and a kill -9: 60 seconds and more of sending as fast as it is allowed."""
     daemon = await stage.daemon(MANY.format(most=2))

@@ -7,7 +7,7 @@ A checker that misses one proves less than it says.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.faults.history import person
 from tests.faults.lives import force, seen
 from tests.faults.people import dirty
 from tests.faults.processes import FAST_PRUNE, SOON_STALE, changes, with_refresh
-from tests.faults.scenario import AT_ONCE, Grounds, Outcome, Play, Scenario, is_meant, run
+from tests.faults.scenario import Grounds, Outcome, Play, Scenario, is_meant, run
 from tests.faults.stage import Stage
 
 USERS = {"resource": "users"}
@@ -560,16 +560,15 @@ class Hunted:
     outcome: Outcome
 
 
-async def hunt(ground: Grounds, seed: int, say: Callable[[str], None], *, only: str = "") -> int:
-    """Runs every scenario once as it is and once per mutant; how many mutants got away or scenarios broke."""
+async def hunt(ground: Grounds, seed: int, *, only: str = "") -> list[Hunted]:
+    """Runs every scenario once as it is and once per mutant."""
     mutants = [one for one in MUTANTS if is_meant(one.name, only)]
-    places = asyncio.Semaphore(AT_ONCE)
     controls = list(
         {one.play: replace(one, name=f"control: {one.play.__name__}", prelude="") for one in mutants}.values()
     )
 
     async def one(mutant: Mutant) -> Hunted:
-        async with places:
+        async with ground.places:
             world = {**mutant.world, "patience": PATIENCE if mutant.prelude else 30.0}
             scene = Scenario(mutant.name, (), mutant.play, world=world)
             prelude = "from syncd.pipeline import refresh as _refresh\n" + mutant.prelude if mutant.prelude else ""
@@ -579,7 +578,11 @@ async def hunt(ground: Grounds, seed: int, say: Callable[[str], None], *, only: 
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(mutant)) for mutant in (*controls, *mutants)]
-    found = [task.result() for task in tasks]
+    return [task.result() for task in tasks]
+
+
+def judge(found: Sequence[Hunted], say: Callable[[str], None]) -> int:
+    """Tells of all; how many mutants got away or scenarios broke."""
     wrong = 0
     say(f"\n{'mutant':44} {'caught by':24} example")
     for hunted in found:
@@ -595,6 +598,6 @@ async def hunt(ground: Grounds, seed: int, say: Callable[[str], None], *, only: 
             names = f"GOT AWAY ({names})"
         example = next((text for text in outcome.broken if text.split(" ", 1)[0] in mutant.breaks), outcome.failed)
         say(f"{mutant.name:44} {names:24} {example[:110]}")
-    caught = sum(1 for one in found if one.mutant.prelude and one.caught & one.mutant.breaks)
-    say(f"mutants caught: {caught} of {len(mutants)}")
+    mutants = [one for one in found if one.mutant.prelude]
+    say(f"mutants caught: {sum(bool(one.caught & one.mutant.breaks) for one in mutants)} of {len(mutants)}")
     return wrong

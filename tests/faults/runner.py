@@ -1,4 +1,4 @@
-"""Plays many scenarios, two at a time, and tells of them in tables."""
+"""Plays many scenarios, some at a time, and tells of them in tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from syncd.store.migrate import upgrade
 from tests.faults import answers, backlogs, databases, lives, neighbours, people, processes, upgrades
-from tests.faults.scenario import AT_ONCE, BOOK, Grounds, Outcome, Scenario, is_meant, run
+from tests.faults.scenario import BOOK, Grounds, Outcome, Scenario, is_meant, run
 from tests.postgres import PostgresServer
 
 CHAPTERS = (processes, databases, answers, lives, neighbours, people, upgrades, backlogs)
@@ -57,17 +57,17 @@ async def play_all(
     tell: Callable[[Outcome], None],
     prelude: str = "",
 ) -> list[Outcome]:
-    """In the order of the book, each once with every seed, three at a time."""
-    places = asyncio.Semaphore(AT_ONCE)
+    """Each once with every seed, as many at a time as the ground has places: the longest first, then as the book has them."""
+    longest_first = sorted(scenarios, key=lambda one: -one.lasts)
 
     async def one(scenario: Scenario, seed: int) -> Outcome:
-        async with places:
+        async with ground.places:
             outcome = await run(scenario, ground, seed, prelude=prelude)
             tell(outcome)
             return outcome
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(scenario, seed)) for scenario in scenarios for seed in seeds]
+        tasks = [group.create_task(one(scenario, seed)) for scenario in longest_first for seed in seeds]
     return [task.result() for task in tasks]
 
 

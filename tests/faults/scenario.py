@@ -14,8 +14,8 @@ from typing import Any
 from tests.faults.stage import Stage
 from tests.postgres import NoRoom, PostgresServer
 
-AT_ONCE = 3
-"""Scenarios at a time: they mostly wait, three of them keep one core busy."""
+AT_ONCE = 4
+"""Scenarios at a time: they mostly wait, four of them keep a core and a half busy."""
 Play = Callable[[Stage], Awaitable[None]]
 
 
@@ -23,7 +23,7 @@ Play = Callable[[Stage], Awaitable[None]]
 class Scenario:
     """`rows` of reliability.md it covers; `expects` what must have been seen, or it proved nothing; `world` goes to the
     stage. `server` are settings of a PostgreSQL of its own, None for the shared one, `room` the MiB of its disk; `sqlite`
-    uses a file instead.
+    uses a file instead. `lasts` are seconds, where it takes more than a minute by nature.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Scenario:
     sqlite: bool = False
     server: tuple[str, ...] | None = None
     room: int | None = None
+    lasts: float = 0.0
     expects: tuple[str, ...] = ()
     world: Mapping[str, Any] = field(default_factory=dict)
 
@@ -72,6 +73,7 @@ def scenario(
     sqlite: bool = False,
     server: Sequence[str] | None = None,
     room: int | None = None,
+    lasts: float = 0.0,
     expects: Sequence[str] = (),
     **world: Any,
 ) -> Callable[[Play], Play]:
@@ -79,7 +81,7 @@ def scenario(
 
     def enter(play: Play) -> Play:
         own = None if server is None else tuple(server)
-        BOOK.append(Scenario(name, rows, play, quick, sqlite, own, room, tuple(expects), world))
+        BOOK.append(Scenario(name, rows, play, quick, sqlite, own, room, lasts, tuple(expects), world))
         return play
 
     return enter
@@ -93,6 +95,7 @@ class Grounds:
     template: str
     file: Path
     directory: Path
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     made: int = 0
     migrating: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Alembic keeps what it works on in its modules: one migration at a time in a process."""

@@ -13,6 +13,10 @@ import pytest
 from tests.simulation.mutants import MUTANTS
 
 ROOT = Path(__file__).parents[2]
+_PATIENCE = 400.0
+"""Seconds: it computes all the time, beside other tests; thirty seeds take 40 on two cores of their own."""
+
+pytestmark = pytest.mark.timeout(2 * _PATIENCE)
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -24,7 +28,7 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
         check=False,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=_PATIENCE,
     )
 
 
