@@ -15,6 +15,7 @@ from syncd.domain.segment import MemberParking
 from syncd.linkedin.caller import Caller
 from syncd.operations import resyncs
 from syncd.pipeline import react, refresh
+from syncd.pipeline.lanes import wait_for
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.run import Beside
 from syncd.reconcile import resync, watchdog
@@ -24,8 +25,11 @@ from syncd.reconcile.provision import Provisioner
 from syncd.reconcile.track import Tracker
 from syncd.settings import Settings
 from syncd.store import segments
+from syncd.store.business import Business
 
 _PAUSE: Final = 2.0
+_UNCALLED: Final = 60.0
+"""Seconds after which a round looks for itself although nothing called it: a schedule that is new is in no row yet."""
 
 
 class Rounds:
@@ -61,7 +65,7 @@ class Rounds:
                     await provisioner.carry_out(binding)
             if wanting:
                 await refresh.refresh([self._member], self._tools)
-            await asyncio.sleep(_PAUSE)
+            await self._called(Business.PROVISION)
 
         return provision
 
@@ -109,8 +113,10 @@ class Rounds:
                 moment = await segments.moment(connection)
             if await resyncer.advance([lane.segment for lane in self._member.lanes()], moment):
                 await refresh.refresh([self._member], self._tools)
-            else:
+            elif resyncer.told:
                 await asyncio.sleep(_PAUSE)
+            else:
+                await self._called(Business.RESYNC)
 
         return advance
 
@@ -140,6 +146,11 @@ class Rounds:
             self._tools.emit,
         )
         eraser = Eraser(database=database, grant=grant, emit=emit, key=key, quiet=self._member.held_back)
+
+        async def erase() -> None:
+            await eraser.look()
+            await self._called(Business.ERASE)
+
         alerter = Alerter(
             database=database,
             grant=grant,
@@ -148,7 +159,12 @@ class Rounds:
             settings=self._settings,
             wall=time.time,
         )
-        return eraser.tend, alerter.tend
+        return erase, alerter.tend
+
+    async def _called(self, business: Business) -> None:
+        """A pause, and on until there is something to do."""
+        await asyncio.sleep(_PAUSE)
+        await wait_for(self._member.calls[business], _UNCALLED)
 
     async def _looked(self, seen: Failure | bool) -> None:
         """What it means for a member that LinkedIn could be asked (`seen` is false where there was nothing to ask), or not."""

@@ -21,8 +21,9 @@ from syncd.domain.settlement import Journey
 from syncd.linkedin.pacing import Pacer
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
-from syncd.store import batches, letters, resyncs, segments, source, throttles
+from syncd.store import batches, business, letters, resyncs, segments, source, throttles
 from syncd.store.batches import Stored
+from syncd.store.business import Business
 from syncd.store.leases import alone
 from syncd.store.segments import Binding
 
@@ -92,6 +93,7 @@ class _Told:
     owed: Collection[int]
     wanted: Collection[int]
     resyncing: Collection[int]
+    business: Mapping[str, Collection[Business]]
 
 
 async def refresh(members: Collection[Member], tools: Tools) -> None:
@@ -123,6 +125,7 @@ async def _read(keys: Sequence[MemberKey], tools: Tools) -> _Told:
             owed=await letters.due_segments(connection, keys),
             wanted=await letters.wanted_segments(connection, keys),
             resyncing=await resyncs.going(connection, keys),
+            business=await business.of(connection, keys),
         )
 
 
@@ -144,6 +147,7 @@ def _take_in(told: _Told, member: Member, tools: Tools) -> None:
     for lane in member.lanes():
         lane.owed, lane.wanted = lane.segment.id in told.owed, lane.segment.id in told.wanted
         lane.resyncing = lane.segment.id in told.resyncing
+    member.call(told.business.get(member.key, ()))
     member.ring()
 
 

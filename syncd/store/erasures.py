@@ -78,7 +78,7 @@ erasure_places = Table(
 )
 """`searched` is with how many ids the segment was searched; `orders` are the outbox rows that take the person out."""
 
-_OPEN: Final = and_(
+IS_OPEN: Final = and_(
     erasure_places.c.stage != LIST, or_(erasure_places.c.stage != DONE, erasure_places.c.searched < erasures.c.learned)
 )
 """Something is left to do: what was searched with fewer ids than are known by now is searched again."""
@@ -160,7 +160,7 @@ async def due(connection: AsyncConnection, member: str) -> list[Place]:
                 segments, s.id == p.segment_id
             )
         )
-        .where(or_(s.member == member, s.id.is_(None)), _OPEN)
+        .where(or_(s.member == member, s.id.is_(None)), IS_OPEN)
         .order_by(p.erasure_id, p.segment_id)
     )
     return [_place(row) for row in await connection.execute(statement)]
@@ -174,7 +174,7 @@ async def waiting(connection: AsyncConnection, member: str, seconds: float) -> S
     statement = (
         select(p.erasure_id, p.segment, p.words, (epoch(now()) - epoch(e.begun_at)).label("age"))
         .select_from(erasure_places.join(erasures, e.id == p.erasure_id).join(segments, s.id == p.segment_id))
-        .where(s.member == member, e.finished_at.is_(None), e.begun_at < later(-seconds), _OPEN)
+        .where(s.member == member, e.finished_at.is_(None), e.begun_at < later(-seconds), IS_OPEN)
         .order_by(p.erasure_id, p.segment_id)
     )
     return (await connection.execute(statement)).all()
@@ -243,7 +243,7 @@ async def _finish(connection: AsyncConnection, number: int) -> None:
     left = (
         select(func.count())
         .select_from(erasure_places)
-        .where(p.erasure_id == number, _OPEN)
+        .where(p.erasure_id == number, IS_OPEN)
         .correlate(erasures)
         .scalar_subquery()
     )

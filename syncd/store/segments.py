@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -119,16 +119,19 @@ async def moment(connection: AsyncConnection) -> float:
     return float((await connection.execute(select(epoch(now())))).scalar_one())
 
 
+_STREAMED: Final = ~segments.c.takes_lists
+_KNOWN: Final = or_(_STREAMED, segments.c.dmp_id.is_not(None))
+IS_WANTING: Final = and_(_KNOWN, or_(segments.c.dmp_id.is_(None), segments.c.order_given.is_not(None)))
+
+
 async def wanting(connection: AsyncConnection, member: str) -> list[Binding]:
     """Those of a member's segments that are not bound yet, or that something was ordered for."""
-    wanting = or_(segments.c.dmp_id.is_(None), segments.c.order_given.is_not(None))
-    rows = await connection.execute(_of([member], lists=True).where(wanting))
+    rows = await connection.execute(_of([member], lists=True).where(IS_WANTING))
     return [_binding(row) for row in rows]
 
 
 def _of(keys: Collection[str], *, lists: bool) -> Select[Any]:
-    streamed = ~segments.c.takes_lists
-    wanted = or_(streamed, segments.c.dmp_id.is_not(None)) if lists else streamed
+    wanted = _KNOWN if lists else _STREAMED
     return select(*_COLUMNS).where(segments.c.member.in_(keys), wanted).order_by(segments.c.key)
 
 
