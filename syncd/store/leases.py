@@ -53,10 +53,17 @@ async def depart(connection: AsyncConnection, replica: str) -> None:
     )
 
 
+_FREE: Final = (
+    select(leases.c.member)
+    .where(leases.c.member.in_(bindparam("members", expanding=True)), leases.c.free_at <= now())
+    .order_by(leases.c.member)
+)
+
+
 async def free(connection: AsyncConnection, members: Collection[str]) -> list[MemberKey]:
     """The members that nobody owns now."""
-    statement = select(leases.c.member).where(leases.c.member.in_(members), leases.c.free_at <= now())
-    return [MemberKey(member) for member in (await connection.execute(statement.order_by(leases.c.member))).scalars()]
+    rows = await connection.execute(_FREE, {"members": list(members)})
+    return [MemberKey(member) for member in rows.scalars()]
 
 
 async def take(connection: AsyncConnection, member: str, owner: str, hold: float) -> Grant | None:
