@@ -84,10 +84,12 @@ class Rounds:
         async def track() -> None:
             nonlocal told
             async with self._tools.database.read() as connection:
-                bindings, moment = await segments.of_members(connection, [self._member.key], lists=True)
+                called = await self._tools.roll.call(connection, [self._member.key])
+                moment = await segments.moment(connection)
             may_ask = self._member.may_send(time.monotonic())
-            seen = may_ask and await tracker.follow([binding.segment for binding in bindings], moment)
-            await refresh.refresh([self._member], self._tools)
+            seen = may_ask and await tracker.follow(called[self._member.key], moment)
+            if seen:
+                await refresh.refresh([self._member], self._tools)
             await self._looked(seen)
             ends = self._member.tokens.ends
             if ends != told:
@@ -158,6 +160,7 @@ class Rounds:
             ends=lambda: (None if self._refreshes else self._member.tokens.ends[0], self._member.tokens.ends[1]),
             settings=self._settings,
             wall=time.time,
+            roll=self._tools.roll,
         )
         return erase, alerter.tend
 

@@ -19,6 +19,7 @@ from syncd.pipeline.suppress import Suppression
 from syncd.store.business import Business
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
+from syncd.store.segments import Roll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class Tools:
     allow_names_only: bool
     origin: Origin
     suppression: Suppression
+    roll: Roll = field(default_factory=Roll)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -20,6 +20,7 @@ from syncd.store import alerts, erasures, resyncs, segments
 from syncd.store.alerts import HEALED, Change
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
+from syncd.store.segments import Roll
 
 EVERY: Final = 10.0
 """Seconds between two looks."""
@@ -38,6 +39,7 @@ class Alerter:
     ends: Ends
     settings: Settings
     wall: Callable[[], float]
+    roll: Roll
 
     async def look(self) -> None:
         """Raises LeaseLost, Transient."""
@@ -75,14 +77,11 @@ class Alerter:
             token = conditions.of_token(key, which, ends, self.wall())
             if token is not None:
                 found.append(token)
-        bindings, _ = await segments.of_members(connection, [key], lists=True)
         most = self.settings.alerts.dead_letters
-        ours = [one.segment.id for one in bindings]
-        crowded = await alerts.crowded(connection, ours, most)
-        for one in bindings:
-            many = most if one.segment.id in crowded else None
-            found += conditions.of_segment(one.segment, many_dead=many)
-        for blown in await resyncs.blown(connection, ours):
+        crowded = await alerts.crowded(connection, key, most)
+        for segment in (await self.roll.call(connection, [key]))[key]:
+            found += conditions.of_segment(segment, many_dead=most if segment.id in crowded else None)
+        for blown in await resyncs.blown(connection, key):
             found.append(conditions.of_fuse(blown.segment, blown.numbers.removes, blown.numbers.held))
         for row in await erasures.waiting(connection, key, DAY * conditions.ERASURE_DAYS[0]):
             late = conditions.of_erasure(row.erasure_id, row.segment, row.words, row.age / DAY)

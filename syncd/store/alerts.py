@@ -147,8 +147,8 @@ async def _raised(connection: AsyncConnection, scope: str, condition: Condition)
     return [Change(alert=number, event=event, kind=condition.kind.value, about=condition.about, words=condition.words)]
 
 
-async def crowded(connection: AsyncConnection, segment_ids: Sequence[int], most: int) -> set[int]:
-    """The segments that have more than so many dead letters; those that somebody wanted dead do not count."""
+async def crowded(connection: AsyncConnection, member: str, most: int) -> set[int]:
+    """Those of a member's segments that have more than so many dead letters; those that somebody wanted dead do not count."""
     d = dead_letters.c
     beyond = (
         select(d.id)
@@ -158,7 +158,7 @@ async def crowded(connection: AsyncConnection, segment_ids: Sequence[int], most:
         .limit(1)
         .scalar_subquery()
     )
-    statement = select(segments.c.id).where(segments.c.id.in_(segment_ids), beyond.is_not(None))
+    statement = select(segments.c.id).where(segments.c.member == member, beyond.is_not(None))
     return set((await connection.execute(statement)).scalars())
 
 

@@ -147,8 +147,8 @@ async def going(connection: AsyncConnection, members: Collection[str]) -> set[in
     return set((await connection.execute(wanted)).scalars())
 
 
-async def blown(connection: AsyncConnection, segment_ids: Collection[int]) -> list[Resync]:
-    """Reconciles that the fuse stopped, of segments where none was started since."""
+async def blown(connection: AsyncConnection, member: str) -> list[Resync]:
+    """Reconciles of a member's segments that the fuse stopped, where none was started since."""
     later_one = resyncs.alias("later_one").c
     since = select(later_one.id).where(
         later_one.segment_id == _r.segment_id,
@@ -156,7 +156,7 @@ async def blown(connection: AsyncConnection, segment_ids: Collection[int]) -> li
         later_one.mode == Mode.RECONCILE,
         or_(later_one.started_at.is_not(None), later_one.state == State.BLOWN),
     )
-    wanted = _SELECT.where(_r.segment_id.in_(segment_ids), _r.state == State.BLOWN, ~since.exists())
+    wanted = _SELECT.where(segments.c.member == member, _r.state == State.BLOWN, ~since.exists())
     return [_resync(row) for row in await connection.execute(wanted)]
 
 

@@ -55,7 +55,7 @@ class Binding:
     order: str | None
 
 
-_COLUMNS: Final = (
+_SEGMENT: Final = (
     segments.c.id,
     segments.c.key,
     segments.c.name,
@@ -74,6 +74,9 @@ _COLUMNS: Final = (
     epoch(segments.c.status_since).label("status_since"),
     segments.c.audience_size,
     segments.c.takes_lists,
+)
+_COLUMNS: Final = (
+    *_SEGMENT,
     segments.c.order_given,
     segments.c.ignored_dmp_ids,
     epoch(segments.c.create_intended_at).label("intended_at"),
@@ -114,9 +117,12 @@ async def of_members(
     return [_binding(row) for row in rows], rows[0].moment if rows else await moment(connection)
 
 
+_MOMENT: Final = select(epoch(now()))
+
+
 async def moment(connection: AsyncConnection) -> float:
     """The database's time, in seconds since 1970."""
-    return float((await connection.execute(select(epoch(now())))).scalar_one())
+    return float((await connection.execute(_MOMENT)).scalar_one())
 
 
 _STREAMED: Final = ~segments.c.takes_lists
@@ -128,6 +134,31 @@ async def wanting(connection: AsyncConnection, member: str) -> list[Binding]:
     """Those of a member's segments that are not bound yet, or that something was ordered for."""
     rows = await connection.execute(_of([member], lists=True).where(IS_WANTING))
     return [_binding(row) for row in rows]
+
+
+_ROLL: Final = (
+    select(*_SEGMENT)
+    .where(segments.c.member.in_(bindparam("members", expanding=True)), _KNOWN)
+    .order_by(segments.c.key)
+)
+
+
+class Roll:
+    """Calls the segments of members again and again. A row that says what it said the last time is not made into a segment
+    anew: of a thousand of them hardly one has changed.
+    """
+
+    def __init__(self) -> None:
+        self._called: dict[str, dict[int, tuple[Any, Segment]]] = {}
+
+    async def call(self, connection: AsyncConnection, members: Collection[str]) -> dict[str, list[Segment]]:
+        """Those that are streamed to and those that uploads have made, by member."""
+        called: dict[str, dict[int, tuple[Any, Segment]]] = {member: {} for member in members}
+        for row in await connection.execute(_ROLL, {"members": list(members)}):
+            before = self._called.get(row.member, {}).get(row.id)
+            called[row.member][row.id] = before if before and before[0] == row else (row, _segment(row))
+        self._called |= called
+        return {member: [segment for _, segment in known.values()] for member, known in called.items()}
 
 
 def _of(keys: Collection[str], *, lists: bool) -> Select[Any]:

@@ -50,6 +50,7 @@ def alerter(stage: Stage) -> Alerter:
         ends=lambda: (None, None),
         settings=stage.settings,
         wall=lambda: 0.0,
+        roll=stage.tools.roll,
     )
 
 
