@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     insert,
     select,
     text,
@@ -27,7 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.alerts import GOOD_NEWS, Condition
-from syncd.store.tables import at, big_id, dead_letters, epoch, later, metadata, now, segments
+from syncd.store.tables import MEMBERS, at, big_id, dead_letters, epoch, later, metadata, now, segments
 
 RAISED: Final = "raised"
 WORSE: Final = "worse"
@@ -92,14 +93,16 @@ class Notification:
     attempts: int
 
 
+_OF_SCOPE: Final = select(alerts.c.id, alerts.c.kind, alerts.c.about, alerts.c.level).where(
+    alerts.c.scope == bindparam("scope"), alerts.c.healed_at.is_(None)
+)
+
+
 async def compare(
     connection: AsyncConnection, scope: str, conditions: Collection[Condition], *, tell: bool
 ) -> list[Change]:
     """Raises what is new, and heals what is over, within a scope; `tell` says whether somebody listens."""
-    a = alerts.c
-    rows = await connection.execute(
-        select(a.id, a.kind, a.about, a.level).where(a.scope == scope, a.healed_at.is_(None))
-    )
+    rows = await connection.execute(_OF_SCOPE, {"scope": scope})
     standing = {(row.kind, row.about): (row.id, row.level) for row in rows}
     wanted = {(one.kind.value, one.about): one for one in conditions}
     changes = await _healed(connection, [number for key, (number, _) in standing.items() if key not in wanted])
@@ -147,19 +150,20 @@ async def _raised(connection: AsyncConnection, scope: str, condition: Condition)
     return [Change(alert=number, event=event, kind=condition.kind.value, about=condition.about, words=condition.words)]
 
 
+_BEYOND: Final = (
+    select(dead_letters.c.id)
+    .where(dead_letters.c.segment_id == segments.c.id, dead_letters.c.reason != "suppressed")
+    .order_by(dead_letters.c.id)
+    .offset(bindparam("most"))
+    .limit(1)
+    .scalar_subquery()
+)
+_CROWDED: Final = select(segments.c.id).where(segments.c.member.in_(MEMBERS), _BEYOND.is_not(None))
+
+
 async def crowded(connection: AsyncConnection, member: str, most: int) -> set[int]:
     """Those of a member's segments that have more than so many dead letters; those that somebody wanted dead do not count."""
-    d = dead_letters.c
-    beyond = (
-        select(d.id)
-        .where(d.segment_id == segments.c.id, d.reason != "suppressed")
-        .order_by(d.id)
-        .offset(most)
-        .limit(1)
-        .scalar_subquery()
-    )
-    statement = select(segments.c.id).where(segments.c.member == member, beyond.is_not(None))
-    return set((await connection.execute(statement)).scalars())
+    return set((await connection.execute(_CROWDED, {"members": [member], "most": most})).scalars())
 
 
 async def claim(connection: AsyncConnection) -> Notification | None:

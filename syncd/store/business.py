@@ -9,16 +9,16 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, func, literal, or_, select, union
+from sqlalchemy import and_, func, literal, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.store.erasures import IS_OPEN, erasure_places, erasures
 from syncd.store.plans import LEFTOVERS, resyncs
 from syncd.store.schedules import schedules
 from syncd.store.segments import IS_WANTING
-from syncd.store.tables import now, segments
+from syncd.store.tables import MEMBERS, now, segments
 
-_OURS: Final = segments.c.member.in_(bindparam("members", expanding=True))
+_OURS: Final = segments.c.member.in_(MEMBERS)
 _EVERYBODY: Final = ""
 
 

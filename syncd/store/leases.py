@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.segment import MemberKey
 from syncd.errors import LeaseLost
-from syncd.store.tables import epoch, later, leases, now, replicas
+from syncd.store.tables import MEMBERS, epoch, later, leases, now, replicas
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,7 @@ async def depart(connection: AsyncConnection, replica: str) -> None:
 
 
 _FREE: Final = (
-    select(leases.c.member)
-    .where(leases.c.member.in_(bindparam("members", expanding=True)), leases.c.free_at <= now())
-    .order_by(leases.c.member)
+    select(leases.c.member).where(leases.c.member.in_(MEMBERS), leases.c.free_at <= now()).order_by(leases.c.member)
 )
 
 

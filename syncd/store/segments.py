@@ -15,6 +15,7 @@ from syncd.domain.change import Kind
 from syncd.domain.segment import TRIED_AGAIN, MemberKey, MemberParking, Segment, SegmentKey, SegmentParking, documented
 from syncd.store import plans
 from syncd.store.tables import (
+    MEMBERS,
     batches,
     dead_letters,
     epoch,
@@ -136,11 +137,7 @@ async def wanting(connection: AsyncConnection, member: str) -> list[Binding]:
     return [_binding(row) for row in rows]
 
 
-_ROLL: Final = (
-    select(*_SEGMENT)
-    .where(segments.c.member.in_(bindparam("members", expanding=True)), _KNOWN)
-    .order_by(segments.c.key)
-)
+_ROLL: Final = select(*_SEGMENT).where(segments.c.member.in_(MEMBERS), _KNOWN).order_by(segments.c.key)
 
 
 class Roll:
@@ -337,11 +334,14 @@ async def forget(connection: AsyncConnection, segment_id: int) -> None:
     await connection.execute(delete(segments).where(segments.c.id == segment_id))
 
 
+_STATES: Final = select(
+    members.c.key, members.c.application, members.c.paused, members.c.parked, members.c.parked_words
+).where(members.c.key.in_(MEMBERS))
+
+
 async def member_states(
     connection: AsyncConnection, keys: Collection[str]
 ) -> dict[str, tuple[str, bool, str | None, str]]:
     """Each member's application, whether it is paused, why it is parked and in whose words."""
-    m = members.c
-    statement = select(m.key, m.application, m.paused, m.parked, m.parked_words).where(m.key.in_(keys))
-    rows = await connection.execute(statement)
+    rows = await connection.execute(_STATES, {"members": list(keys)})
     return {key: (application, paused, parked, words) for key, application, paused, parked, words in rows}
