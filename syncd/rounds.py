@@ -115,8 +115,6 @@ class Rounds:
                 moment = await segments.moment(connection)
             if await resyncer.advance([lane.segment for lane in self._member.lanes()], moment):
                 await refresh.refresh([self._member], self._tools)
-            elif resyncer.told:
-                await asyncio.sleep(_PAUSE)
             else:
                 await self._called(Business.RESYNC)
 
@@ -149,7 +147,7 @@ class Rounds:
         )
         eraser = Eraser(database=database, grant=grant, emit=emit, key=key, quiet=self._member.held_back)
 
-        async def erase() -> None:
+        async def tend() -> None:
             await eraser.look()
             await self._called(Business.ERASE)
 
@@ -162,7 +160,7 @@ class Rounds:
             wall=time.time,
             roll=self._tools.roll,
         )
-        return erase, alerter.tend
+        return tend, alerter.tend
 
     async def _called(self, business: Business) -> None:
         """A pause, and on until there is something to do."""
