@@ -87,10 +87,7 @@ class Rounds:
                 called = await self._tools.roll.call(connection, [self._member.key])
                 moment = await segments.moment(connection)
             may_ask = self._member.may_send(time.monotonic())
-            seen = may_ask and await tracker.follow(called[self._member.key], moment)
-            if seen:
-                await refresh.refresh([self._member], self._tools)
-            await self._looked(seen)
+            await self._looked(may_ask and await tracker.follow(called[self._member.key], moment))
             ends = self._member.tokens.ends
             if ends != told:
                 told = ends

@@ -5,7 +5,7 @@ difference once; what is everybody's, the API's version, is compared by whoever 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,18 +42,18 @@ class Alerter:
     roll: Roll
 
     async def look(self) -> None:
-        """Raises LeaseLost, Transient."""
+        """Writes only where something is not as it stands. Raises LeaseLost, Transient."""
+        async with self.database.read() as connection:
+            if not await alerts.differ(connection, await self._wanted(connection)):
+                return
 
         async def work(connection: AsyncConnection) -> list[Change]:
             await fence(connection, self.grant)
-            member = self.grant.member
-            mine = await self._of_member(connection)
-            asked_for = self.settings.linkedin.api_version
             tell = self.settings.alerts.webhook_url is not None
-            version = conditions.of_version(asked_for, days_served(asked_for, self.wall()))
-            everybodys = [version] if version is not None else []
-            changes = await alerts.compare(connection, member, mine, tell=tell)
-            return changes + await alerts.compare(connection, "", everybodys, tell=tell)
+            changes: list[Change] = []
+            for scope, wanted in (await self._wanted(connection)).items():
+                changes += await alerts.compare(connection, scope, wanted, tell=tell)
+            return changes
 
         for change in await self.database.transact(work):
             if change.event == HEALED:
@@ -65,6 +65,12 @@ class Alerter:
         """One round of a loop beside the road."""
         await self.look()
         await asyncio.sleep(EVERY)
+
+    async def _wanted(self, connection: AsyncConnection) -> Mapping[str, Sequence[Condition]]:
+        """What should stand for the member, and for everybody."""
+        asked_for = self.settings.linkedin.api_version
+        version = conditions.of_version(asked_for, days_served(asked_for, self.wall()))
+        return {self.grant.member: await self._of_member(connection), "": [version] if version is not None else []}
 
     async def _of_member(self, connection: AsyncConnection) -> Sequence[Condition]:
         key = self.grant.member

@@ -134,7 +134,8 @@ class Tracker:
         async def work(connection: AsyncConnection) -> list[Event]:
             await fence(connection, self.grant)
             told: list[Event] = []
-            sizes = await ledger.sizes(connection, [segment.id for segment, one in seen if _vanished(segment, one)])
+            vanished = [segment.id for segment, one in seen if _vanished(segment, one)]
+            sizes = await ledger.sizes(connection, vanished) if vanished else {}
             await _note(connection, seen, moment)
             same = {segment.id: _counts(one) for segment, one in seen if _status(one) == segment.status}
             await segments.seen_again(connection, same)

@@ -6,7 +6,7 @@ and however many replicas look.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,22 +93,43 @@ class Notification:
     attempts: int
 
 
-_OF_SCOPE: Final = select(alerts.c.id, alerts.c.kind, alerts.c.about, alerts.c.level).where(
-    alerts.c.scope == bindparam("scope"), alerts.c.healed_at.is_(None)
+_STANDS: Final = select(alerts.c.scope, alerts.c.id, alerts.c.kind, alerts.c.about, alerts.c.level).where(
+    alerts.c.scope.in_(bindparam("scopes", type_=Text, expanding=True)), alerts.c.healed_at.is_(None)
 )
+_Key = tuple[str, str]
+
+
+async def _standing(connection: AsyncConnection, scopes: Collection[str]) -> dict[str, dict[_Key, tuple[int, int]]]:
+    """Number and level of each alert that stands, by scope, kind and what it is about."""
+    found: dict[str, dict[_Key, tuple[int, int]]] = {scope: {} for scope in scopes}
+    for row in await connection.execute(_STANDS, {"scopes": list(scopes)}):
+        found[row.scope][row.kind, row.about] = row.id, row.level
+    return found
+
+
+def _difference(
+    standing: Mapping[_Key, tuple[int, int]], conditions: Collection[Condition]
+) -> tuple[list[int], list[Condition]]:
+    """What is over, and what is new or worse than it was."""
+    wanted = {(one.kind.value, one.about): one for one in conditions}
+    over = [number for key, (number, _) in standing.items() if key not in wanted]
+    return over, [one for key, one in wanted.items() if key not in standing or standing[key][1] < one.level]
+
+
+async def differ(connection: AsyncConnection, wanted: Mapping[str, Collection[Condition]]) -> bool:
+    """Whether in any scope something else stands than what is so."""
+    standing = await _standing(connection, wanted)
+    return any(any(_difference(standing[scope], conditions)) for scope, conditions in wanted.items())
 
 
 async def compare(
     connection: AsyncConnection, scope: str, conditions: Collection[Condition], *, tell: bool
 ) -> list[Change]:
     """Raises what is new, and heals what is over, within a scope; `tell` says whether somebody listens."""
-    rows = await connection.execute(_OF_SCOPE, {"scope": scope})
-    standing = {(row.kind, row.about): (row.id, row.level) for row in rows}
-    wanted = {(one.kind.value, one.about): one for one in conditions}
-    changes = await _healed(connection, [number for key, (number, _) in standing.items() if key not in wanted])
-    for key, condition in wanted.items():
-        if key not in standing or standing[key][1] < condition.level:
-            changes += await _raised(connection, scope, condition)
+    over, new = _difference((await _standing(connection, [scope]))[scope], conditions)
+    changes = await _healed(connection, over)
+    for condition in new:
+        changes += await _raised(connection, scope, condition)
     told = [change for change in changes if not (change.event == HEALED and change.kind in GOOD_NEWS)]
     if tell and told:
         made = [{"alert_id": change.alert, "event": change.event} for change in told]
