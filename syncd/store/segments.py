@@ -146,14 +146,14 @@ class Roll:
     """
 
     def __init__(self) -> None:
-        self._called: dict[str, dict[int, tuple[Any, Segment]]] = {}
+        self._called: dict[str, dict[int, tuple[tuple[Any, ...], Segment]]] = {}
 
     async def call(self, connection: AsyncConnection, members: Collection[str]) -> dict[str, list[Segment]]:
         """Those that are streamed to and those that uploads have made, by member."""
-        called: dict[str, dict[int, tuple[Any, Segment]]] = {member: {} for member in members}
+        called: dict[str, dict[int, tuple[tuple[Any, ...], Segment]]] = {member: {} for member in members}
         for row in await connection.execute(_ROLL, {"members": list(members)}):
-            before = self._called.get(row.member, {}).get(row.id)
-            called[row.member][row.id] = before if before and before[0] == row else (row, _segment(row))
+            before, said = self._called.get(row.member, {}).get(row.id), tuple(row)
+            called[row.member][row.id] = before if before and before[0] == said else (said, _segment(row))
         self._called |= called
         return {member: [segment for _, segment in known.values()] for member, known in called.items()}
 
