@@ -87,7 +87,10 @@ class Rounds:
                 called = await self._tools.roll.call(connection, [self._member.key])
                 moment = await segments.moment(connection)
             may_ask = self._member.may_send(time.monotonic())
-            await self._looked(may_ask and await tracker.follow(called[self._member.key], moment))
+            seen = may_ask and await tracker.follow(called[self._member.key], moment)
+            if seen:  # what parks now shall take no row more
+                await refresh.refresh([self._member], self._tools)
+            await self._looked(seen)
             ends = self._member.tokens.ends
             if ends != told:
                 told = ends
