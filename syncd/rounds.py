@@ -15,6 +15,7 @@ from syncd.domain.segment import MemberParking
 from syncd.linkedin.caller import Caller
 from syncd.operations import resyncs
 from syncd.pipeline import react, refresh
+from syncd.pipeline.lanes import wait_for
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.run import Beside
 from syncd.reconcile import resync, watchdog
@@ -24,8 +25,11 @@ from syncd.reconcile.provision import Provisioner
 from syncd.reconcile.track import Tracker
 from syncd.settings import Settings
 from syncd.store import segments
+from syncd.store.business import Business
 
 _PAUSE: Final = 2.0
+_UNCALLED: Final = 60.0
+"""Seconds after which a round looks for itself although nothing called it: a schedule that is new is in no row yet."""
 
 
 class Rounds:
@@ -61,7 +65,7 @@ class Rounds:
                     await provisioner.carry_out(binding)
             if wanting:
                 await refresh.refresh([self._member], self._tools)
-            await asyncio.sleep(_PAUSE)
+            await self._called(Business.PROVISION)
 
         return provision
 
@@ -80,10 +84,12 @@ class Rounds:
         async def track() -> None:
             nonlocal told
             async with self._tools.database.read() as connection:
-                bindings, moment = await segments.of_members(connection, [self._member.key], lists=True)
+                called = await self._tools.roll.call(connection, [self._member.key])
+                moment = await segments.moment(connection)
             may_ask = self._member.may_send(time.monotonic())
-            seen = may_ask and await tracker.follow([binding.segment for binding in bindings], moment)
-            await refresh.refresh([self._member], self._tools)
+            seen = may_ask and await tracker.follow(called[self._member.key], moment)
+            if seen:  # what parks now shall take no row more
+                await refresh.refresh([self._member], self._tools)
             await self._looked(seen)
             ends = self._member.tokens.ends
             if ends != told:
@@ -110,7 +116,7 @@ class Rounds:
             if await resyncer.advance([lane.segment for lane in self._member.lanes()], moment):
                 await refresh.refresh([self._member], self._tools)
             else:
-                await asyncio.sleep(_PAUSE)
+                await self._called(Business.RESYNC)
 
         return advance
 
@@ -140,6 +146,11 @@ class Rounds:
             self._tools.emit,
         )
         eraser = Eraser(database=database, grant=grant, emit=emit, key=key, quiet=self._member.held_back)
+
+        async def tend() -> None:
+            await eraser.look()
+            await self._called(Business.ERASE)
+
         alerter = Alerter(
             database=database,
             grant=grant,
@@ -147,8 +158,14 @@ class Rounds:
             ends=lambda: (None if self._refreshes else self._member.tokens.ends[0], self._member.tokens.ends[1]),
             settings=self._settings,
             wall=time.time,
+            roll=self._tools.roll,
         )
-        return eraser.tend, alerter.tend
+        return tend, alerter.tend
+
+    async def _called(self, business: Business) -> None:
+        """A pause, and on until there is something to do."""
+        await asyncio.sleep(_PAUSE)
+        await wait_for(self._member.calls[business], _UNCALLED)
 
     async def _looked(self, seen: Failure | bool) -> None:
         """What it means for a member that LinkedIn could be asked (`seen` is false where there was nothing to ask), or not."""

@@ -88,8 +88,10 @@ class Metrics:
         held = self._gauge(catalogue.LEASE_HELD)
         self._forget(member=member)
         held.set(0, member)
-        for segment in segments:
-            self._forget(segment=segment)
+        gone = frozenset(segments)
+        for one in self._families.values():
+            if isinstance(one, Gauges):
+                one.drop_any("segment", gone)
 
     def tick(self, lag: float) -> None:
         """The event loop is alive; it was `lag` seconds late."""

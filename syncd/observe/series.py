@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, TypeVar
@@ -66,6 +67,12 @@ class Series(Generic[Value]):
     def drop(self, **wanted: str) -> None:
         """Takes away the series whose labels have these values; labels a family does not have never match."""
         self._values = {labels: value for labels, value in self._values.items() if not self._matches(labels, **wanted)}
+
+    def drop_any(self, label: str, values: AbstractSet[str]) -> None:
+        """Takes away the series whose label has any of these values, in one pass over all of them."""
+        if label in self.definition.labels:
+            place = self.definition.labels.index(label)
+            self._values = {labels: value for labels, value in self._values.items() if labels[place] not in values}
 
     def _matches(self, labels: Labels, **wanted: str) -> bool:
         named = dict(zip(self.definition.labels, labels, strict=True))

@@ -8,7 +8,8 @@ of ten million never starves a segment with three changes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
@@ -188,8 +189,12 @@ class Lane:
 
     def takes_again(self, now: float) -> bool:
         """Whether what comes from the ledger, from dead letters or from a resync may go out next."""
-        due = (self.owed or self.wanted or self.resyncing) and not self.is_held_up and not self.gathering.locked()
-        return due and self.is_open(now)
+        return self.is_due_again and not self.is_held_up and not self.gathering.locked() and self.is_open(now)
+
+    @property
+    def is_due_again(self) -> bool:
+        """Whether anything of it comes from the ledger, from dead letters or from a resync."""
+        return self.owed or self.wanted or self.resyncing
 
     @property
     def is_held_up(self) -> bool:
@@ -283,8 +288,8 @@ class Road:
         `depart`.
         """
         now = self._monotonic()
-        for _, lane in self._after(self._sent_last):
-            if not lane.batches or not lane.is_open(now):
+        for lane in self._after(self._sent_last, lambda lane: bool(lane.batches)):
+            if not lane.is_open(now):
                 continue
             for batch in lane.batches:
                 part = batch.next_part(now)
@@ -301,18 +306,24 @@ class Road:
         """The next segment to take rows of, if its turn to send is near. What stands in a lane that may not go counts not:
         it would hold up the others.
         """
+        waiting = self._after(self._taken_last, lambda lane: lane.waiting)
+        if not waiting:
+            return None
         now = self._monotonic()
         going = (lane for lane in self.lanes.values() if lane.segment.parked is None and lane.is_open(now))
         if sum(lane.unsent() for lane in going) >= AHEAD:
             return None
-        for number, lane in self._after(self._taken_last):
+        for lane in waiting:
             if lane.takes_rows(now):
-                self._taken_last = number
+                self._taken_last = lane.segment.id
                 return lane
         return None
 
     def next_again(self) -> Lane | None:
         """The next segment with something to send once more: at most two such batches wait for their turn."""
+        due = self._after(self._again_last, lambda lane: lane.is_due_again)
+        if not due:
+            return None
         now = self._monotonic()
         waiting = (
             batch
@@ -322,9 +333,9 @@ class Road:
         )
         if sum(1 for _ in waiting) >= AGAIN_AHEAD:
             return None
-        for number, lane in self._after(self._again_last):
+        for lane in due:
             if lane.takes_again(now):
-                self._again_last = number
+                self._again_last = lane.segment.id
                 return lane
         return None
 
@@ -370,8 +381,8 @@ class Road:
     def in_flight(self) -> int:
         return sum(len(batch.in_flight) for lane in self.lanes.values() for batch in lane.batches)
 
-    def _after(self, last: int) -> Iterator[tuple[int, Lane]]:
-        numbers = sorted(self.lanes)
-        turn = next((place for place, number in enumerate(numbers) if number > last), 0)
-        for number in numbers[turn:] + numbers[:turn]:
-            yield number, self.lanes[number]
+    def _after(self, last: int, has_some: Callable[[Lane], bool]) -> list[Lane]:
+        """The lanes that have something, in turns; of a thousand there are few."""
+        numbers = sorted(number for number, lane in self.lanes.items() if has_some(lane))
+        turn = bisect_right(numbers, last)
+        return [self.lanes[number] for number in numbers[turn:] + numbers[:turn]]

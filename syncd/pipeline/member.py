@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -15,8 +16,10 @@ from syncd.linkedin.transport import Transport
 from syncd.pipeline.lanes import Lane, Road, Turn
 from syncd.pipeline.origin import Origin
 from syncd.pipeline.suppress import Suppression
+from syncd.store.business import Business
 from syncd.store.engine import Database
 from syncd.store.leases import Grant
+from syncd.store.segments import Roll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class Tools:
     allow_names_only: bool
     origin: Origin
     suppression: Suppression
+    roll: Roll = field(default_factory=Roll)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -40,7 +44,8 @@ class Member:
     `reacting` counts parkings and resumptions that are being written, `reactions` those that were: whoever read the
     database meanwhile may have read what was before them. `unwritten` are pauses that the database does not hold yet:
     they go with the next settlement, at the latest with the lease, so that the next owner keeps to them. `told_at` is when
-    the read began that memory follows, monotonic: one that began before it and ends later knows less.
+    the read began that memory follows, monotonic: one that began before it and ends later knows less. `calls` are set while
+    that read knows of business beside the road.
     """
 
     key: MemberKey
@@ -64,6 +69,7 @@ class Member:
     throttles_in_a_row: dict[str, int] = field(default_factory=dict)
     throttled_at: dict[str, float] = field(default_factory=dict)
     unwritten: dict[tuple[str, str], Wait] = field(default_factory=dict)
+    calls: Mapping[Business, asyncio.Event] = field(default_factory=lambda: {one: asyncio.Event() for one in Business})
 
     def trusts(self, now: float) -> bool:
         return not self.lost and now < self.trusted_until
@@ -108,6 +114,11 @@ class Member:
         """Another replica owns the member: nothing of it goes out from here any more."""
         self.lost = True
         self.ring()
+
+    def call(self, business: Collection[Business]) -> None:
+        """What there is to do beside the road now, and nothing else."""
+        for one, called in self.calls.items():
+            called.set() if one in business else called.clear()
 
     def ring(self) -> None:
         for road in self.roads.values():

@@ -6,7 +6,6 @@ lane is never touched: only what is known about it.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,15 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syncd.domain.events import MemberParked, MemberResumed, SegmentParked, SegmentResumed
 from syncd.domain.outcome import Scope
 from syncd.domain.retry import Wait
-from syncd.domain.segment import MemberKey, MemberParking, SegmentKey, SegmentParking, Status
+from syncd.domain.segment import MemberKey, MemberParking, Segment, SegmentKey, SegmentParking, Status
 from syncd.domain.settlement import Journey
 from syncd.linkedin.pacing import Pacer
 from syncd.pipeline.lanes import Lane
 from syncd.pipeline.member import Member, Tools
-from syncd.store import batches, letters, resyncs, segments, source, throttles
+from syncd.store import batches, business, letters, resyncs, segments, source, throttles
 from syncd.store.batches import Stored
+from syncd.store.business import Business
 from syncd.store.leases import alone
-from syncd.store.segments import Binding
 
 SETTLED_IN: Final = 5.0
 """Seconds after its creation during which a segment takes no data (reference 002)."""
@@ -82,9 +81,11 @@ def _tell(member: Member, tools: Tools) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
-    """What the database says of some members. `moment` is its clock, seconds since 1970; sets are of segments."""
+    """What the database says of some members. `moment` is its clock, seconds since 1970; collections of numbers are of
+    segments.
+    """
 
-    bindings: Mapping[str, Sequence[Binding]]
+    segments: Mapping[str, Sequence[Segment]]
     moment: float
     states: Mapping[str, tuple[str, bool, str | None, str]]
     waits: Sequence[Wait]
@@ -92,6 +93,7 @@ class _Told:
     owed: Collection[int]
     wanted: Collection[int]
     resyncing: Collection[int]
+    business: Mapping[str, Collection[Business]]
 
 
 async def refresh(members: Collection[Member], tools: Tools) -> None:
@@ -110,19 +112,16 @@ async def refresh(members: Collection[Member], tools: Tools) -> None:
 
 async def _read(keys: Sequence[MemberKey], tools: Tools) -> _Told:
     async with tools.database.read() as connection:
-        bindings, moment = await segments.of_members(connection, keys)
-        by_member: dict[str, list[Binding]] = defaultdict(list)
-        for binding in bindings:
-            by_member[binding.segment.member].append(binding)
         return _Told(
-            bindings=by_member,
-            moment=moment,
+            segments=await tools.roll.call(connection, keys),
+            moment=await segments.moment(connection),
             states=await segments.member_states(connection, keys),
             waits=await throttles.of(connection, keys, tools.monotonic),
             epoch_parked=await source.parked(connection),
             owed=await letters.due_segments(connection, keys),
             wanted=await letters.wanted_segments(connection, keys),
             resyncing=await resyncs.going(connection, keys),
+            business=await business.of(connection, keys),
         )
 
 
@@ -139,11 +138,12 @@ def _take_in(told: _Told, member: Member, tools: Tools) -> None:
         pacer = member.pacers.get(wait.resource) if _holds_for(wait, member) else None
         if pacer is not None and (wait.until > now or wait.resource not in member.throttles_in_a_row):
             _heed(wait, pacer, member, now)
-    for segment, reason in _place(member, told.bindings.get(member.key, ()), told.moment, now):
+    for segment, reason in _place(member, told.segments[member.key], told.moment, now):
         tools.emit(SegmentResumed(segment=segment, reason=reason.value))
     for lane in member.lanes():
         lane.owed, lane.wanted = lane.segment.id in told.owed, lane.segment.id in told.wanted
         lane.resyncing = lane.segment.id in told.resyncing
+    member.call(told.business.get(member.key, ()))
     member.ring()
 
 
@@ -162,14 +162,14 @@ def _heed(wait: Wait, pacer: Pacer, member: Member, now: float) -> None:
 
 
 def _place(
-    member: Member, bindings: Collection[Binding], moment: float, now: float
+    member: Member, called: Collection[Segment], moment: float, now: float
 ) -> list[tuple[SegmentKey, SegmentParking]]:
-    """Every segment in its lane; lanes of segments that are gone leave once nothing of them is in flight. Returns those
+    """Every segment that is streamed to in its lane; lanes of segments that are gone leave once nothing of them is in flight. Returns those
     that go on, and what they waited for.
     """
     resumed = []
-    for binding in bindings:
-        segment = binding.segment
+    streamed = [segment for segment in called if not segment.takes_lists]
+    for segment in streamed:
         road = member.roads[segment.resource]
         before = road.lanes[segment.id].segment.parked if segment.id in road.lanes else None
         if before is not None and segment.parked is None:
@@ -178,7 +178,7 @@ def _place(
         lane.bound_at = now - (moment - segment.bound_at) if segment.bound_at is not None else now
         lane.ready_at = lane.bound_at + SETTLED_IN
         lane.status_known = _is_known(lane, moment)
-    ours = {binding.segment.id for binding in bindings}
+    ours = {segment.id for segment in streamed}
     for road in member.roads.values():
         for number in [number for number, lane in road.lanes.items() if number not in ours and lane.is_idle]:
             del road.lanes[number]
@@ -197,6 +197,8 @@ def _is_known(lane: Lane, moment: float) -> bool:
 def note_waiting(member: Member, keys: Collection[str]) -> set[str]:
     """Marks the lanes whose segments have rows; the keys that belong to this member."""
     found: set[str] = set()
+    if not keys:
+        return found
     for road in member.roads.values():
         stirred = False
         for lane in road.lanes.values():

@@ -20,7 +20,7 @@ from syncd.errors import LeaseLost, Transient
 from syncd.pipeline.lanes import wait_for
 from syncd.pipeline.member import Member, Tools
 from syncd.pipeline.refresh import note_waiting, refresh
-from syncd.store import batches, ledger, measures, notices, outbox, retention, segments, source
+from syncd.store import ledger, measures, notices, outbox, retention, segments, source
 from syncd.store.leases import fence
 from syncd.store.retention import Kept
 
@@ -108,7 +108,9 @@ async def measure(owned: Owned, tools: Tools) -> None:
         if members:
             try:
                 async with tools.database.read() as connection:
-                    tools.emit(replace(await _measured(connection, bound), paused=paused))
+                    tools.emit(
+                        replace(await _measured(connection, [member.key for member in members], bound), paused=paused)
+                    )
             except Transient as error:
                 tools.emit(DatabaseFailed(where="measuring", words=str(error)))
         await asyncio.sleep(max(_MEASURE, (tools.monotonic() - begun) / _SHARE))
@@ -119,7 +121,7 @@ _NOTHING: Final = Measured(
 )
 
 
-async def _measured(connection: AsyncConnection, bound: Sequence[Segment]) -> Measured:
+async def _measured(connection: AsyncConnection, keys: Collection[str], bound: Sequence[Segment]) -> Measured:
     names = {segment.id: segment.key for segment in bound}
     known = await segments.keys(connection)
     ours = {str(segment.key) for segment in bound}
@@ -132,11 +134,12 @@ async def _measured(connection: AsyncConnection, bound: Sequence[Segment]) -> Me
             pending[UNKNOWN_SEGMENTS] = (before + count, max(oldest, age))
     return Measured(
         pending=pending,
-        open_batches=_named(names, await batches.count_open(connection, list(names))),
+        open_batches=_named(names, await measures.open_batches(connection, keys)),
         ledger_sizes=_named(names, await ledger.sizes(connection, list(names))),
         dead_letters={
             (names[segment], reason): count
-            for (segment, reason), count in (await measures.letters(connection, list(names))).items()
+            for (segment, reason), count in (await measures.letters(connection, keys)).items()
+            if segment in names
         },
         dead_tuples=await measures.dead_tuples(connection),
         oldest_transaction=await measures.oldest_transaction(connection),

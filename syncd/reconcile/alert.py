@@ -5,7 +5,7 @@ difference once; what is everybody's, the API's version, is compared by whoever 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from syncd.store import alerts, erasures, resyncs, segments
 from syncd.store.alerts import HEALED, Change
 from syncd.store.engine import Database
 from syncd.store.leases import Grant, fence
+from syncd.store.segments import Roll
 
 EVERY: Final = 10.0
 """Seconds between two looks."""
@@ -38,20 +39,21 @@ class Alerter:
     ends: Ends
     settings: Settings
     wall: Callable[[], float]
+    roll: Roll
 
     async def look(self) -> None:
-        """Raises LeaseLost, Transient."""
+        """Writes only where something is not as it stands. Raises LeaseLost, Transient."""
+        async with self.database.read() as connection:
+            if not await alerts.differ(connection, await self._wanted(connection)):
+                return
 
         async def work(connection: AsyncConnection) -> list[Change]:
             await fence(connection, self.grant)
-            member = self.grant.member
-            mine = await self._of_member(connection)
-            asked_for = self.settings.linkedin.api_version
             tell = self.settings.alerts.webhook_url is not None
-            version = conditions.of_version(asked_for, days_served(asked_for, self.wall()))
-            everybodys = [version] if version is not None else []
-            changes = await alerts.compare(connection, member, mine, tell=tell)
-            return changes + await alerts.compare(connection, "", everybodys, tell=tell)
+            changes: list[Change] = []
+            for scope, wanted in (await self._wanted(connection)).items():
+                changes += await alerts.compare(connection, scope, wanted, tell=tell)
+            return changes
 
         for change in await self.database.transact(work):
             if change.event == HEALED:
@@ -64,6 +66,12 @@ class Alerter:
         await self.look()
         await asyncio.sleep(EVERY)
 
+    async def _wanted(self, connection: AsyncConnection) -> Mapping[str, Sequence[Condition]]:
+        """What should stand for the member, and for everybody."""
+        asked_for = self.settings.linkedin.api_version
+        version = conditions.of_version(asked_for, days_served(asked_for, self.wall()))
+        return {self.grant.member: await self._of_member(connection), "": [version] if version is not None else []}
+
     async def _of_member(self, connection: AsyncConnection) -> Sequence[Condition]:
         key = self.grant.member
         found: list[Condition] = []
@@ -75,14 +83,11 @@ class Alerter:
             token = conditions.of_token(key, which, ends, self.wall())
             if token is not None:
                 found.append(token)
-        bindings, _ = await segments.of_members(connection, [key], lists=True)
         most = self.settings.alerts.dead_letters
-        ours = [one.segment.id for one in bindings]
-        crowded = await alerts.crowded(connection, ours, most)
-        for one in bindings:
-            many = most if one.segment.id in crowded else None
-            found += conditions.of_segment(one.segment, many_dead=many)
-        for blown in await resyncs.blown(connection, ours):
+        crowded = await alerts.crowded(connection, key, most)
+        for segment in (await self.roll.call(connection, [key]))[key]:
+            found += conditions.of_segment(segment, many_dead=most if segment.id in crowded else None)
+        for blown in await resyncs.blown(connection, key):
             found.append(conditions.of_fuse(blown.segment, blown.numbers.removes, blown.numbers.held))
         for row in await erasures.waiting(connection, key, DAY * conditions.ERASURE_DAYS[0]):
             late = conditions.of_erasure(row.erasure_id, row.segment, row.words, row.age / DAY)

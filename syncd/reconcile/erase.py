@@ -8,7 +8,6 @@ between. Every step is a transaction of its own and can be done again.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -30,8 +29,6 @@ from syncd.store.erasures import DONE, UNKNOWN, WAITING, Place, Whom
 from syncd.store.leases import Grant, fence
 from syncd.store.persons import Row
 
-EVERY: Final = 2.0
-"""Seconds between two looks."""
 _DETAIL: Final = "the person was erased before this row was taken"
 _ON_ITS_WAY: Final = "on its way out: LinkedIn has not accepted it yet"
 _UNCERTAIN: Final = "the end of an earlier request is unknown: what it may have left is taken out once more"
@@ -65,11 +62,6 @@ class Eraser:
                 await self._await(place)
             else:
                 await self._search(place)
-
-    async def tend(self) -> None:
-        """One round of a loop beside the road."""
-        await self.look()
-        await asyncio.sleep(EVERY)
 
     async def _search(self, place: Place) -> None:
         async with self.database.read() as connection:

@@ -134,8 +134,9 @@ class Tracker:
         async def work(connection: AsyncConnection) -> list[Event]:
             await fence(connection, self.grant)
             told: list[Event] = []
-            sizes = await ledger.sizes(connection, [segment.id for segment, one in seen if _vanished(segment, one)])
-            await _note(connection, seen, moment)
+            vanished = [segment.id for segment, one in seen if _vanished(segment, one)]
+            sizes = await ledger.sizes(connection, vanished) if vanished else {}
+            await self._note(connection, seen, moment)
             same = {segment.id: _counts(one) for segment, one in seen if _status(one) == segment.status}
             await segments.seen_again(connection, same)
             for segment, one in seen:
@@ -149,6 +150,14 @@ class Tracker:
 
         for event in await self.database.transact(work):
             self.emit(event)
+
+    async def _note(
+        self, connection: AsyncConnection, seen: Sequence[tuple[Segment, DmpSegment]], moment: float
+    ) -> None:
+        """The history goes on where there is something new."""
+        known = await looks.newest(connection, self.grant.member)
+        now = {segment.id: _look(one, moment) for segment, one in seen}
+        await looks.note(connection, {key: look for key, look in now.items() if is_worth_noting(known.get(key), look)})
 
     async def _emptied(
         self, connection: AsyncConnection, segment: Segment, one: DmpSegment, in_ledger: int
@@ -175,13 +184,6 @@ class Tracker:
 
         if await self.database.transact(work):
             self.emit(SegmentParked(segment=segment.key, reason=reason.value, words=words))
-
-
-async def _note(connection: AsyncConnection, seen: Sequence[tuple[Segment, DmpSegment]], moment: float) -> None:
-    """The history goes on where there is something new."""
-    known = await looks.newest(connection, [segment.id for segment, _ in seen])
-    now = {segment.id: _look(one, moment) for segment, one in seen}
-    await looks.note(connection, {key: look for key, look in now.items() if is_worth_noting(known.get(key), look)})
 
 
 def _look(one: DmpSegment, moment: float) -> Look:

@@ -6,7 +6,7 @@ and however many replicas look.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     insert,
     select,
     text,
@@ -27,7 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.alerts import GOOD_NEWS, Condition
-from syncd.store.tables import at, big_id, dead_letters, epoch, later, metadata, now, segments
+from syncd.store.tables import MEMBERS, at, big_id, dead_letters, epoch, later, metadata, now, segments
 
 RAISED: Final = "raised"
 WORSE: Final = "worse"
@@ -92,20 +93,43 @@ class Notification:
     attempts: int
 
 
+_STANDS: Final = select(alerts.c.scope, alerts.c.id, alerts.c.kind, alerts.c.about, alerts.c.level).where(
+    alerts.c.scope.in_(bindparam("scopes", type_=Text, expanding=True)), alerts.c.healed_at.is_(None)
+)
+_Key = tuple[str, str]
+
+
+async def _standing(connection: AsyncConnection, scopes: Collection[str]) -> dict[str, dict[_Key, tuple[int, int]]]:
+    """Number and level of each alert that stands, by scope, kind and what it is about."""
+    found: dict[str, dict[_Key, tuple[int, int]]] = {scope: {} for scope in scopes}
+    for row in await connection.execute(_STANDS, {"scopes": list(scopes)}):
+        found[row.scope][row.kind, row.about] = row.id, row.level
+    return found
+
+
+def _difference(
+    standing: Mapping[_Key, tuple[int, int]], conditions: Collection[Condition]
+) -> tuple[list[int], list[Condition]]:
+    """What is over, and what is new or worse than it was."""
+    wanted = {(one.kind.value, one.about): one for one in conditions}
+    over = [number for key, (number, _) in standing.items() if key not in wanted]
+    return over, [one for key, one in wanted.items() if key not in standing or standing[key][1] < one.level]
+
+
+async def differ(connection: AsyncConnection, wanted: Mapping[str, Collection[Condition]]) -> bool:
+    """Whether in any scope something else stands than what is so."""
+    standing = await _standing(connection, wanted)
+    return any(any(_difference(standing[scope], conditions)) for scope, conditions in wanted.items())
+
+
 async def compare(
     connection: AsyncConnection, scope: str, conditions: Collection[Condition], *, tell: bool
 ) -> list[Change]:
     """Raises what is new, and heals what is over, within a scope; `tell` says whether somebody listens."""
-    a = alerts.c
-    rows = await connection.execute(
-        select(a.id, a.kind, a.about, a.level).where(a.scope == scope, a.healed_at.is_(None))
-    )
-    standing = {(row.kind, row.about): (row.id, row.level) for row in rows}
-    wanted = {(one.kind.value, one.about): one for one in conditions}
-    changes = await _healed(connection, [number for key, (number, _) in standing.items() if key not in wanted])
-    for key, condition in wanted.items():
-        if key not in standing or standing[key][1] < condition.level:
-            changes += await _raised(connection, scope, condition)
+    over, new = _difference((await _standing(connection, [scope]))[scope], conditions)
+    changes = await _healed(connection, over)
+    for condition in new:
+        changes += await _raised(connection, scope, condition)
     told = [change for change in changes if not (change.event == HEALED and change.kind in GOOD_NEWS)]
     if tell and told:
         made = [{"alert_id": change.alert, "event": change.event} for change in told]
@@ -147,19 +171,20 @@ async def _raised(connection: AsyncConnection, scope: str, condition: Condition)
     return [Change(alert=number, event=event, kind=condition.kind.value, about=condition.about, words=condition.words)]
 
 
-async def crowded(connection: AsyncConnection, segment_ids: Sequence[int], most: int) -> set[int]:
-    """The segments that have more than so many dead letters; those that somebody wanted dead do not count."""
-    d = dead_letters.c
-    beyond = (
-        select(d.id)
-        .where(d.segment_id == segments.c.id, d.reason != "suppressed")
-        .order_by(d.id)
-        .offset(most)
-        .limit(1)
-        .scalar_subquery()
-    )
-    statement = select(segments.c.id).where(segments.c.id.in_(segment_ids), beyond.is_not(None))
-    return set((await connection.execute(statement)).scalars())
+_BEYOND: Final = (
+    select(dead_letters.c.id)
+    .where(dead_letters.c.segment_id == segments.c.id, dead_letters.c.reason != "suppressed")
+    .order_by(dead_letters.c.id)
+    .offset(bindparam("most"))
+    .limit(1)
+    .scalar_subquery()
+)
+_CROWDED: Final = select(segments.c.id).where(segments.c.member.in_(MEMBERS), _BEYOND.is_not(None))
+
+
+async def crowded(connection: AsyncConnection, member: str, most: int) -> set[int]:
+    """Those of a member's segments that have more than so many dead letters; those that somebody wanted dead do not count."""
+    return set((await connection.execute(_CROWDED, {"members": [member], "most": most})).scalars())
 
 
 async def claim(connection: AsyncConnection) -> Notification | None:

@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.change import Kind
 from syncd.domain.suppression import Suppressed
-from syncd.store.tables import Moment, at, big_id, epoch, later, metadata, now, segments
+from syncd.store.tables import MEMBERS, Moment, at, big_id, epoch, metadata, now, segments
 
 UNKNOWN: Final = 0
 """The place of rows that belong to no segment."""
@@ -78,7 +78,7 @@ erasure_places = Table(
 )
 """`searched` is with how many ids the segment was searched; `orders` are the outbox rows that take the person out."""
 
-_OPEN: Final = and_(
+IS_OPEN: Final = and_(
     erasure_places.c.stage != LIST, or_(erasure_places.c.stage != DONE, erasure_places.c.searched < erasures.c.learned)
 )
 """Something is left to do: what was searched with fewer ids than are known by now is searched again."""
@@ -160,24 +160,35 @@ async def due(connection: AsyncConnection, member: str) -> list[Place]:
                 segments, s.id == p.segment_id
             )
         )
-        .where(or_(s.member == member, s.id.is_(None)), _OPEN)
+        .where(or_(s.member == member, s.id.is_(None)), IS_OPEN)
         .order_by(p.erasure_id, p.segment_id)
     )
     return [_place(row) for row in await connection.execute(statement)]
+
+
+_WAITING: Final = (
+    select(
+        erasure_places.c.erasure_id,
+        erasure_places.c.segment,
+        erasure_places.c.words,
+        (epoch(now()) - epoch(erasures.c.begun_at)).label("age"),
+    )
+    .select_from(
+        erasure_places.join(erasures, erasures.c.id == erasure_places.c.erasure_id).join(
+            segments, segments.c.id == erasure_places.c.segment_id
+        )
+    )
+    .where(segments.c.member.in_(MEMBERS), erasures.c.finished_at.is_(None), IS_OPEN)
+    .order_by(erasure_places.c.erasure_id, erasure_places.c.segment_id)
+)
 
 
 async def waiting(connection: AsyncConnection, member: str, seconds: float) -> Sequence[Any]:
     """Places of a member's segments that have had something left to do for so long: number, segment, words, age in
     seconds.
     """
-    p, e, s = erasure_places.c, erasures.c, segments.c
-    statement = (
-        select(p.erasure_id, p.segment, p.words, (epoch(now()) - epoch(e.begun_at)).label("age"))
-        .select_from(erasure_places.join(erasures, e.id == p.erasure_id).join(segments, s.id == p.segment_id))
-        .where(s.member == member, e.finished_at.is_(None), e.begun_at < later(-seconds), _OPEN)
-        .order_by(p.erasure_id, p.segment_id)
-    )
-    return (await connection.execute(statement)).all()
+    rows = await connection.execute(_WAITING, {"members": [member]})
+    return [row for row in rows if row.age > seconds]
 
 
 def _place(row: Any) -> Place:
@@ -243,7 +254,7 @@ async def _finish(connection: AsyncConnection, number: int) -> None:
     left = (
         select(func.count())
         .select_from(erasure_places)
-        .where(p.erasure_id == number, _OPEN)
+        .where(p.erasure_id == number, IS_OPEN)
         .correlate(erasures)
         .scalar_subquery()
     )

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syncd.domain.segment import MemberKey
 from syncd.errors import LeaseLost
 from syncd.store.engine import APPLICATION
-from syncd.store.tables import epoch, later, leases, now, replicas
+from syncd.store.tables import MEMBERS, epoch, later, leases, now, replicas
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,15 @@ async def depart(connection: AsyncConnection, replica: str) -> None:
     )
 
 
+_FREE: Final = (
+    select(leases.c.member).where(leases.c.member.in_(MEMBERS), leases.c.free_at <= now()).order_by(leases.c.member)
+)
+
+
 async def free(connection: AsyncConnection, members: Collection[str]) -> list[MemberKey]:
     """The members that nobody owns now."""
-    statement = select(leases.c.member).where(leases.c.member.in_(members), leases.c.free_at <= now())
-    return [MemberKey(member) for member in (await connection.execute(statement.order_by(leases.c.member))).scalars()]
+    rows = await connection.execute(_FREE, {"members": list(members)})
+    return [MemberKey(member) for member in rows.scalars()]
 
 
 async def take(connection: AsyncConnection, member: str, owner: str, hold: float) -> Grant | None:

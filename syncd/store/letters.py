@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.batch import MOST_ELEMENTS, Element, Trace, unpack_element, unpack_traces
-from syncd.store.tables import batches, dead_letters, ids_of, now, reassertions
+from syncd.store.tables import THEIRS, batches, dead_letters, now, reassertions
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +48,26 @@ async def due(connection: AsyncConnection, segment_id: int) -> Due | None:
     return Due(tuple(promises), traces) if promises else None
 
 
+_DUE: Final = (
+    select(reassertions.c.segment_id)
+    .where(reassertions.c.segment_id.in_(THEIRS), reassertions.c.due_at <= now())
+    .distinct()
+)
+_WANTED: Final = (
+    select(dead_letters.c.segment_id)
+    .where(dead_letters.c.segment_id.in_(THEIRS), dead_letters.c.retry, dead_letters.c.element.is_not(None))
+    .distinct()
+)
+
+
 async def due_segments(connection: AsyncConnection, members: Collection[str]) -> set[int]:
     """Those of some members' segments that have a promise that is due."""
-    statement = (
-        select(reassertions.c.segment_id)
-        .where(reassertions.c.segment_id.in_(ids_of(members)), reassertions.c.due_at <= now())
-        .distinct()
-    )
-    return set((await connection.execute(statement)).scalars())
+    return set((await connection.execute(_DUE, {"members": list(members)})).scalars())
 
 
 async def wanted_segments(connection: AsyncConnection, members: Collection[str]) -> set[int]:
     """Those of some members' segments that have dead letters an operator wants to go again."""
-    statement = (
-        select(dead_letters.c.segment_id)
-        .where(
-            dead_letters.c.segment_id.in_(ids_of(members)), dead_letters.c.retry, dead_letters.c.element.is_not(None)
-        )
-        .distinct()
-    )
-    return set((await connection.execute(statement)).scalars())
+    return set((await connection.execute(_WANTED, {"members": list(members)})).scalars())
 
 
 async def done(connection: AsyncConnection, kept: Due) -> None:

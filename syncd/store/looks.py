@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.course import Look, Move
 from syncd.domain.segment import Status
-from syncd.store.tables import epoch, later, looks, now, role_checks, segments, transitions
+from syncd.store.tables import MEMBERS, epoch, later, looks, now, role_checks, segments, transitions
 
 KEPT: Final = 180 * 86_400.0
 """Seconds a look is kept."""
@@ -38,12 +38,14 @@ class RoleCheck:
     age: float
 
 
-async def newest(connection: AsyncConnection, segment_ids: Collection[int]) -> dict[int, Look]:
-    """The last look at each segment that has one."""
-    last = select(looks.c.id).where(looks.c.segment_id == segments.c.id).order_by(looks.c.id.desc()).limit(1)
-    ids = select(last.scalar_subquery()).select_from(segments).where(segments.c.id.in_(segment_ids))
-    rows = await connection.execute(select(*_LOOK).where(looks.c.id.in_(ids)))
-    return {row.segment_id: _look(row) for row in rows}
+_LAST: Final = select(looks.c.id).where(looks.c.segment_id == segments.c.id).order_by(looks.c.id.desc()).limit(1)
+_LASTS: Final = select(_LAST.scalar_subquery()).select_from(segments).where(segments.c.member.in_(MEMBERS))
+_NEWEST: Final = select(*_LOOK).where(looks.c.id.in_(_LASTS))
+
+
+async def newest(connection: AsyncConnection, member: str) -> dict[int, Look]:
+    """The last look at each of a member's segments that has one."""
+    return {row.segment_id: _look(row) for row in await connection.execute(_NEWEST, {"members": [member]})}
 
 
 async def note(connection: AsyncConnection, seen: Mapping[int, Look]) -> None:

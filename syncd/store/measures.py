@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from sqlalchemy import BigInteger, Text, func, literal_column, select, table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.store.tables import SCHEMA, dead_letters, epoch, now
+from syncd.store.tables import SCHEMA, THEIRS, batches, dead_letters, epoch, now
+
+_OPEN_BATCHES: Final = (
+    select(batches.c.segment_id, func.count())
+    .where(batches.c.open, batches.c.segment_id.in_(THEIRS))
+    .group_by(batches.c.segment_id)
+)
+_LETTERS: Final = (
+    select(dead_letters.c.segment_id, dead_letters.c.reason, func.count())
+    .where(dead_letters.c.segment_id.in_(THEIRS))
+    .group_by(dead_letters.c.segment_id, dead_letters.c.reason)
+)
 
 
-async def letters(connection: AsyncConnection, segment_ids: Collection[int]) -> dict[tuple[int, str], int]:
-    """Dead letters by segment and reason."""
-    statement = (
-        select(dead_letters.c.segment_id, dead_letters.c.reason, func.count())
-        .where(dead_letters.c.segment_id.in_(segment_ids))
-        .group_by(dead_letters.c.segment_id, dead_letters.c.reason)
-    )
-    return {(segment, reason): count for segment, reason, count in await connection.execute(statement)}
+async def open_batches(connection: AsyncConnection, members: Collection[str]) -> dict[int, int]:
+    """Open batches of some members' segments."""
+    return dict((await connection.execute(_OPEN_BATCHES, {"members": list(members)})).all())
+
+
+async def letters(connection: AsyncConnection, members: Collection[str]) -> dict[tuple[int, str], int]:
+    """Dead letters of some members' segments, by segment and reason."""
+    rows = await connection.execute(_LETTERS, {"members": list(members)})
+    return {(segment, reason): count for segment, reason, count in rows}
 
 
 async def dead_tuples(connection: AsyncConnection) -> int | None:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
-    and_,
     bindparam,
     delete,
     false,
@@ -140,13 +139,16 @@ async def part(connection: AsyncConnection, resync: int, place: int) -> bytes | 
     return body
 
 
+LEFTOVERS: Final = select(resyncs.c.id).where(
+    resyncs.c.ended_at.is_not(None),
+    resyncs.c.ended_at > later(-_LATELY),
+    or_(*(select(literal(1)).where(table.c.resync_id == resyncs.c.id).exists() for table in (files, items, lines))),
+)
+
+
 async def leftovers(connection: AsyncConnection) -> bool:
     """Whether something is left of the plan of a resync that ended lately."""
-    lately = and_(resyncs.c.ended_at.is_not(None), resyncs.c.ended_at > later(-_LATELY))
-    left = or_(
-        *(select(literal(1)).where(table.c.resync_id == resyncs.c.id).exists() for table in (files, items, lines))
-    )
-    return (await connection.execute(select(resyncs.c.id).where(lately, left).limit(1))).first() is not None
+    return (await connection.execute(LEFTOVERS.limit(1))).first() is not None
 
 
 async def sweep(connection: AsyncConnection) -> None:

@@ -21,7 +21,7 @@ from syncd.domain.resync import FINAL, Mode, Origin, State
 from syncd.errors import Clashing
 from syncd.store import plans
 from syncd.store.plans import items, resyncs
-from syncd.store.tables import batches, epoch, ids_of, later, ledger, now, segments
+from syncd.store.tables import MEMBERS, THEIRS, batches, epoch, later, ledger, now, segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,25 +139,29 @@ async def open_of(connection: AsyncConnection, segment_ids: Collection[int]) -> 
     return [_resync(row) for row in await connection.execute(wanted)]
 
 
+_GOING: Final = select(_r.segment_id).where(
+    _r.ended_at.is_(None), _r.segment_id.in_(THEIRS), _r.state == State.RUNNING, ~_r.exhausted
+)
+
+
 async def going(connection: AsyncConnection, members: Collection[str]) -> set[int]:
     """Those of some members' segments whose resync has something left to be sent."""
-    wanted = select(_r.segment_id).where(
-        _r.ended_at.is_(None), _r.segment_id.in_(ids_of(members)), _r.state == State.RUNNING, ~_r.exhausted
-    )
-    return set((await connection.execute(wanted)).scalars())
+    return set((await connection.execute(_GOING, {"members": list(members)})).scalars())
 
 
-async def blown(connection: AsyncConnection, segment_ids: Collection[int]) -> list[Resync]:
-    """Reconciles that the fuse stopped, of segments where none was started since."""
-    later_one = resyncs.alias("later_one").c
-    since = select(later_one.id).where(
-        later_one.segment_id == _r.segment_id,
-        later_one.id > _r.id,
-        later_one.mode == Mode.RECONCILE,
-        or_(later_one.started_at.is_not(None), later_one.state == State.BLOWN),
-    )
-    wanted = _SELECT.where(_r.segment_id.in_(segment_ids), _r.state == State.BLOWN, ~since.exists())
-    return [_resync(row) for row in await connection.execute(wanted)]
+_later: Final = resyncs.alias("later_one").c
+_SINCE: Final = select(_later.id).where(
+    _later.segment_id == _r.segment_id,
+    _later.id > _r.id,
+    _later.mode == Mode.RECONCILE,
+    or_(_later.started_at.is_not(None), _later.state == State.BLOWN),
+)
+_BLOWN: Final = _SELECT.where(segments.c.member.in_(MEMBERS), _r.state == State.BLOWN, ~_SINCE.exists())
+
+
+async def blown(connection: AsyncConnection, member: str) -> list[Resync]:
+    """Reconciles of a member's segments that the fuse stopped, where none was started since."""
+    return [_resync(row) for row in await connection.execute(_BLOWN, {"members": [member]})]
 
 
 async def listed(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,7 @@ from syncd.domain.change import Kind
 from syncd.domain.segment import TRIED_AGAIN, MemberKey, MemberParking, Segment, SegmentKey, SegmentParking, documented
 from syncd.store import plans
 from syncd.store.tables import (
+    MEMBERS,
     batches,
     dead_letters,
     epoch,
@@ -55,7 +56,7 @@ class Binding:
     order: str | None
 
 
-_COLUMNS: Final = (
+_SEGMENT: Final = (
     segments.c.id,
     segments.c.key,
     segments.c.name,
@@ -74,6 +75,9 @@ _COLUMNS: Final = (
     epoch(segments.c.status_since).label("status_since"),
     segments.c.audience_size,
     segments.c.takes_lists,
+)
+_COLUMNS: Final = (
+    *_SEGMENT,
     segments.c.order_given,
     segments.c.ignored_dmp_ids,
     epoch(segments.c.create_intended_at).label("intended_at"),
@@ -114,21 +118,48 @@ async def of_members(
     return [_binding(row) for row in rows], rows[0].moment if rows else await moment(connection)
 
 
+_MOMENT: Final = select(epoch(now()))
+
+
 async def moment(connection: AsyncConnection) -> float:
     """The database's time, in seconds since 1970."""
-    return float((await connection.execute(select(epoch(now())))).scalar_one())
+    return float((await connection.execute(_MOMENT)).scalar_one())
+
+
+_STREAMED: Final = ~segments.c.takes_lists
+_KNOWN: Final = or_(_STREAMED, segments.c.dmp_id.is_not(None))
+IS_WANTING: Final = and_(_KNOWN, or_(segments.c.dmp_id.is_(None), segments.c.order_given.is_not(None)))
 
 
 async def wanting(connection: AsyncConnection, member: str) -> list[Binding]:
     """Those of a member's segments that are not bound yet, or that something was ordered for."""
-    wanting = or_(segments.c.dmp_id.is_(None), segments.c.order_given.is_not(None))
-    rows = await connection.execute(_of([member], lists=True).where(wanting))
+    rows = await connection.execute(_of([member], lists=True).where(IS_WANTING))
     return [_binding(row) for row in rows]
 
 
+_ROLL: Final = select(*_SEGMENT).where(segments.c.member.in_(MEMBERS), _KNOWN).order_by(segments.c.key)
+
+
+class Roll:
+    """Calls the segments of members again and again. A row that says what it said the last time is not made into a segment
+    anew: of a thousand of them hardly one has changed.
+    """
+
+    def __init__(self) -> None:
+        self._called: dict[str, dict[int, tuple[tuple[Any, ...], Segment]]] = {}
+
+    async def call(self, connection: AsyncConnection, members: Collection[str]) -> dict[str, list[Segment]]:
+        """Those that are streamed to and those that uploads have made, by member."""
+        called: dict[str, dict[int, tuple[tuple[Any, ...], Segment]]] = {member: {} for member in members}
+        for row in await connection.execute(_ROLL, {"members": list(members)}):
+            before, said = self._called.get(row.member, {}).get(row.id), tuple(row)
+            called[row.member][row.id] = before if before and before[0] == said else (said, _segment(row))
+        self._called |= called
+        return {member: [segment for _, segment in known.values()] for member, known in called.items()}
+
+
 def _of(keys: Collection[str], *, lists: bool) -> Select[Any]:
-    streamed = ~segments.c.takes_lists
-    wanted = or_(streamed, segments.c.dmp_id.is_not(None)) if lists else streamed
+    wanted = _KNOWN if lists else _STREAMED
     return select(*_COLUMNS).where(segments.c.member.in_(keys), wanted).order_by(segments.c.key)
 
 
@@ -303,11 +334,14 @@ async def forget(connection: AsyncConnection, segment_id: int) -> None:
     await connection.execute(delete(segments).where(segments.c.id == segment_id))
 
 
+_STATES: Final = select(
+    members.c.key, members.c.application, members.c.paused, members.c.parked, members.c.parked_words
+).where(members.c.key.in_(MEMBERS))
+
+
 async def member_states(
     connection: AsyncConnection, keys: Collection[str]
 ) -> dict[str, tuple[str, bool, str | None, str]]:
     """Each member's application, whether it is paused, why it is parked and in whose words."""
-    m = members.c
-    statement = select(m.key, m.application, m.paused, m.parked, m.parked_words).where(m.key.in_(keys))
-    rows = await connection.execute(statement)
+    rows = await connection.execute(_STATES, {"members": list(keys)})
     return {key: (application, paused, parked, words) for key, application, paused, parked, words in rows}

@@ -7,7 +7,7 @@ from one to the other, counted when the statement goes out: a wait that is writt
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.outcome import Scope
 from syncd.domain.retry import Wait
-from syncd.store.tables import epoch, later, now, throttles
+from syncd.store.tables import MEMBERS, epoch, later, now, throttles
 
 
 async def remember(connection: AsyncConnection, wait: Wait, clock: Callable[[], float]) -> None:
@@ -50,16 +50,24 @@ async def forget(connection: AsyncConnection, application: str, member: str, res
     )
 
 
+_LEFT: Final = epoch(throttles.c.not_before) - epoch(now())
+_OF: Final = (
+    select(
+        throttles.c.application,
+        throttles.c.member,
+        throttles.c.resource,
+        throttles.c.scope,
+        throttles.c.in_a_row,
+        _LEFT.label("left"),
+    )
+    .where(throttles.c.member.in_(MEMBERS))
+    .order_by(throttles.c.not_before.desc())
+)
+
+
 async def of(connection: AsyncConnection, members: Collection[str], clock: Callable[[], float]) -> list[Wait]:
     """The waits of some members and of all applications, as moments of `clock`; the longest first."""
-    t = throttles.c
-    left = epoch(t.not_before) - epoch(now())
-    statement = (
-        select(t.application, t.member, t.resource, t.scope, t.in_a_row, left.label("left"))
-        .where(t.member.in_([*members, ""]))
-        .order_by(t.not_before.desc())
-    )
-    rows = (await connection.execute(statement)).all()
+    rows = (await connection.execute(_OF, {"members": [*members, ""]})).all()
     read_at = clock()
     return [
         Wait(row.application, row.member, row.resource, Scope(row.scope), row.in_a_row, read_at + row.left)

@@ -45,7 +45,7 @@ async def test_a_person_leaves_linkedin_and_everything_else_and_is_not_added_aga
         "SYNCD_ALERTS__DEAD_LETTERS": "0",
     }
     both = [("people", "user", "ads"), ("buyers", "user", "ads")]
-    haste = "from syncd.reconcile import alert, erase, webhook\nalert.EVERY = erase.EVERY = webhook.EVERY = 0.2"
+    haste = "from syncd import rounds\nfrom syncd.reconcile import alert, webhook\nalert.EVERY = rounds._PAUSE = webhook.EVERY = 0.2"
     async with Rig(tmp_path, store_url, segments=both, settings=settings) as rig:
         daemon = await rig.daemon(haste)
         crowd: list[tuple[str, dict[str, object], str | None]] = [

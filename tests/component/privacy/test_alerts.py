@@ -18,7 +18,7 @@ from syncd.domain.change import Kind as Holds
 from syncd.domain.events import AlertHealed, AlertRaised, Event, WebhookFailed
 from syncd.domain.resync import Mode, Origin, State
 from syncd.domain.segment import MemberKey, MemberParking, Segment, SegmentKey, SegmentParking
-from syncd.errors import BadConfiguration
+from syncd.errors import BadConfiguration, LeaseLost
 from syncd.operations import erasure
 from syncd.reconcile.alert import Alerter
 from syncd.reconcile.webhook import Webhook, signature
@@ -50,6 +50,7 @@ def alerter(stage: Stage) -> Alerter:
         ends=lambda: (None, None),
         settings=stage.settings,
         wall=lambda: 0.0,
+        roll=stage.tools.roll,
     )
 
 
@@ -78,6 +79,20 @@ async def test_what_wants_a_person_is_said_once_when_it_begins_and_once_when_it_
         assert list(rows) == ["raised", "healed"]
         standing = select(alerts.alerts.c.id).where(alerts.alerts.c.healed_at.is_(None))
         assert (await connection.execute(standing)).first() is None
+
+
+async def test_only_the_owner_writes_what_has_changed(stage: Stage, alerter: Alerter) -> None:
+    """Who lost the member may look, and finds out as soon as there is something to say."""
+    former = replace(alerter, grant=replace(alerter.grant, token=alerter.grant.token - 1))
+    await former.look()
+    async with stage.database.begin() as connection:
+        await segments.park_member(connection, "demo", MemberParking.TOKEN, "revoked")
+    with pytest.raises(LeaseLost):
+        await former.look()
+    assert told(stage) == []
+    await alerter.look()
+    assert told(stage) == [("member_parked", "raised")]
+    await former.look()
 
 
 async def test_whoever_waits_for_an_audience_hears_of_it_once(stage: Stage, alerter: Alerter) -> None:
