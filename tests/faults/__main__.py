@@ -19,18 +19,11 @@ def _say(text: str) -> None:
 async def _play(arguments: argparse.Namespace) -> int:
     watch = Watch()
     wrong = 0
-    async with grounds() as ground, asyncio.TaskGroup() as group:
+    async with grounds() as ground:
         seeds = range(arguments.seed, arguments.seed + arguments.runs)
         scenarios = chosen(quick=arguments.quick, only=arguments.only)
-        playing = hunting = None
         if not arguments.mutants:
-            playing = group.create_task(play_all(scenarios, ground, seeds, lambda one: _say(told(one))))
-        if arguments.mutants or not (arguments.quick or arguments.only):
-            # Behind the scenarios, in the places that the last of them leave free.
-            only = arguments.only if arguments.mutants else ""
-            hunting = group.create_task(mutants.hunt(ground, arguments.seed, only=only))
-        if playing is not None:
-            outcomes = await playing
+            outcomes = await play_all(scenarios, ground, seeds, lambda one: _say(told(one)))
             _say(f"\n{table(outcomes)}\n\njudged: {judged(outcomes)}\n")
             sights, never = sometimes(outcomes)
             if not arguments.only:
@@ -42,8 +35,8 @@ async def _play(arguments: argparse.Namespace) -> int:
             _say(
                 f"\n{len(outcomes) - sum(not one.held for one in outcomes)} of {len(outcomes)} runs held; {watch.seconds:.0f} s"
             )
-        if hunting is not None:
-            wrong += mutants.judge(await hunting, _say)
+        if arguments.mutants or not (arguments.quick or arguments.only):
+            wrong += await mutants.hunt(ground, arguments.seed, _say, only=arguments.only if arguments.mutants else "")
         _say(f"{watch.seconds:.0f} s in all; seed {arguments.seed}")
         if wrong:
             _say(f"what broke is in {ground.directory}")

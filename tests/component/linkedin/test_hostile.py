@@ -225,9 +225,9 @@ def test_words_stay_readable(said: str, kept: str) -> None:
     ["a1" * 9_000, "a@" * 9_000, "bearer " * 3_000, "%" * 9_000, "1-" * 9_000, ". " * 9_000, "a" * 3_999 + " "],
 )
 def test_cleaning_takes_linear_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     clean(text)
-    assert time.perf_counter() - began < 0.2
+    assert time.process_time() - began < 0.2
 
 
 async def test_a_body_of_megabytes_arrives_whole() -> None:
