@@ -22,8 +22,8 @@ from syncd.pipeline.lanes import Road, wait_for
 from syncd.pipeline.member import Flight, Member, Tools
 
 _ACTION: Final = {True: "ADD", False: "REMOVE"}
-_LOOK: Final = 1.0
-"""Seconds between looks when nothing rings."""
+_LOOK: Final = 5.0
+"""Seconds between looks when nothing rings; the look at the database rings every two."""
 
 
 async def deliver(road: Road, member: Member, tools: Tools, start: Callable[[Coroutine[Any, Any, None]], None]) -> None:

@@ -20,7 +20,10 @@ from syncd.pipeline.intake import gather
 from syncd.pipeline.lanes import Road, wait_for
 from syncd.pipeline.member import Member, Tools
 
-_LOOK: Final = 1.0
+_LOOK: Final = 5.0
+"""Seconds between looks when nothing rings; the look at the database rings every two."""
+_BESIDE: Final = 1.0
+"""Seconds between two rounds of a loop beside the road."""
 
 Beside = Callable[[], Awaitable[None]]
 """One round of a loop that runs beside the road for one member: provisioning, tracking."""
@@ -131,4 +134,4 @@ async def _beside(loop: Beside, member: Member, tools: Tools) -> None:
         except Transient as error:
             failures += 1
             tools.emit(DatabaseFailed(where=getattr(loop, "__name__", "beside"), words=str(error)))
-        await asyncio.sleep(DATABASE.wait(failures, tools.dice) if failures else _LOOK)
+        await asyncio.sleep(DATABASE.wait(failures, tools.dice) if failures else _BESIDE)

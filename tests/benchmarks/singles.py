@@ -15,6 +15,7 @@ from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
+from syncd.settings.models import Tracker
 from syncd.store.migrate import scripts
 from tests.benchmarks import truth
 from tests.benchmarks.drains import people
@@ -76,7 +77,10 @@ async def many_segments(directory: Path, size: Size) -> list[Figure]:
     """B12: many segments over several members in one process; first with no changes at all, then one change each."""
     members = [f"member{n}" for n in range(size.members)]
     segments = tuple((f"segment{n}", "user", members[n % size.members]) for n in range(size.segments))
-    world = World(segments=segments, members=members, users=500, companies=200)
+    usual = str(Tracker().interval)  # as it ships: elsewhere the tracker looks more often, so that a run sees it
+    world = World(
+        segments=segments, members=members, users=500, companies=200, settings={"SYNCD_TRACKER__INTERVAL": usual}
+    )
     async with ground(directory, world, size.segments) as place:
         before, begun = place.cpu()["daemon"], time.monotonic()
         await asyncio.sleep(size.seconds / 2)
