@@ -298,9 +298,10 @@ class Road:
         return None
 
     def depart(self, turn: Turn) -> None:
-        """The part goes out; the next turn is another segment's."""
+        """The part goes out; the next turn is another segment's, and what waited for it makes room for the next intake."""
         turn.batch.in_flight.add(turn.part)
         self._sent_last = turn.lane.segment.id
+        self.bell.ring()
 
     def next_intake(self) -> Lane | None:
         """The next segment to take rows of, if its turn to send is near. What stands in a lane that may not go counts not:

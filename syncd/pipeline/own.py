@@ -185,7 +185,10 @@ class Ownership:
             if holding is None:
                 continue
             if key in kept:
+                lapsed = not holding.member.trusts(self._tools.monotonic())
                 holding.member.trusted_until = asked + self._ttl
+                if lapsed:
+                    holding.member.ring()
             else:
                 holding.member.lose()
                 holding.stop.set()

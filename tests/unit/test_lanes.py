@@ -308,7 +308,9 @@ def test_a_trickle_gathers_while_a_batch_of_its_segment_waits_for_its_turn() -> 
     lane.waiting = True
     lane.add(journey(person("first")))
     assert road.next_intake() is None
+    heard = road.bell.heard
     departed(road)
+    assert heard.is_set()  # or whoever takes rows would look again only when the answer comes
     assert road.next_intake() is lane
 
 
