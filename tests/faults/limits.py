@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tests.faults.case import Case, Finding, rule
@@ -39,7 +41,7 @@ def _rate(case: Case, looked: Counter[str]) -> Finding:
 def _minute_pause(case: Case, looked: Counter[str]) -> Finding:
     for ours in _streams(case).values():
         for one in ours:
-            if one["status"] != 429 or _scope(case, one) != "minute" or one["finished"] is None:
+            if one["status"] != 429 or _scope(case, one) != "minute" or one["finished"] is None or _cut(case, one):
                 continue
             looked["S7b"] += 1
             begin, end = one["finished"] + _SLACK, one["finished"] + case.evidence.minute - _TINY
@@ -121,6 +123,26 @@ def _streams(case: Case) -> dict[tuple[str, str], list[dict[str, Any]]]:
         if one["resource"] in {"users", "companies"}:
             found[one["member"], one["resource"]].append(one)
     return found
+
+
+def _cut(case: Case, one: Mapping[str, Any]) -> bool:
+    """Whether the answer was cut on its way: who sent the request says that at this moment the connection broke, and of no
+    other answer. A refusal that nobody read begins no pause.
+    """
+    log = case.evidence.logs.get(f"daemon-{str(one['agent']).rpartition('.')[2]}.log", "")
+    statuses = set()
+    for text in log.splitlines():
+        if '"request_ended"' not in text:
+            continue
+        try:
+            line = json.loads(text)
+        except ValueError:  # of a process that died in the midst of it
+            continue
+        ended = datetime.fromisoformat(line["timestamp"]).timestamp()
+        during = ended - line["seconds"] - _TINY <= one["wall"] <= ended + _TINY
+        if during and (line["member"], line["resource"]) == (one["member"], one["resource"]):
+            statuses.add(line["status"])
+    return statuses == {0}
 
 
 def _scope(case: Case, one: Mapping[str, Any]) -> str:

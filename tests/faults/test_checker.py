@@ -145,6 +145,22 @@ def test_a_request_in_the_pause_after_a_429_is_found() -> None:
     assert "S7b" not in broken(found)
 
 
+def test_a_429_whose_answer_was_cut_on_its_way_begins_no_pause_and_one_that_was_read_does() -> None:
+    found = evidence()
+    found.requests += [request(10, 110.0, status=429), request(11, 169.0)]
+    broke = (
+        '{"member": "ads", "resource": "users", "status": 0, "seconds": 0.2, '
+        '"event": "request_ended", "timestamp": "1970-01-01T00:01:50.110000Z"}\n'
+    )
+    found.logs["daemon-1.log"] = broke
+    assert "S7b" not in broken(found)
+    found.logs["daemon-1.log"] = broke + broke.replace('"status": 0', '"status": 429')
+    assert "S7b" in broken(found)
+    for other in (broke.replace("ads", "bids"), broke.replace("01:50", "01:51"), broke[:-9]):
+        found.logs["daemon-1.log"] = other
+        assert "S7b" in broken(found)
+
+
 def daily(*moments: float, status: int = 429, **more: Any) -> Evidence:
     """The first request is refused for the day at second 110.1; others follow at these moments."""
     found = evidence()
