@@ -164,8 +164,8 @@ def _heed(wait: Wait, pacer: Pacer, member: Member, now: float) -> None:
 def _place(
     member: Member, called: Collection[Segment], moment: float, now: float
 ) -> list[tuple[SegmentKey, SegmentParking]]:
-    """Every segment that is streamed to in its lane; lanes of segments that are gone leave once nothing of them is in flight. Returns those
-    that go on, and what they waited for.
+    """Every segment that is streamed to in its lane; lanes of segments that are gone leave once nothing of them is in
+    flight. Returns those that go on, and what they waited for.
     """
     resumed = []
     streamed = [segment for segment in called if not segment.takes_lists]
