@@ -229,6 +229,8 @@ _sent: Final = msgspec.msgpack.Decoder(Sent)
 PLAIN_BELOW: Final = 0x04
 """The tag of names alone: those below it are of people whose fields nothing repeats."""
 _FIRST_COMPANY_TAG: Final = 0x11
+DIGEST: Final = 33
+"""Bytes of the identity that most people have: the tag and a SHA-256 digest."""
 
 
 def keeps_fields(identity: bytes) -> bool:

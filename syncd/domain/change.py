@@ -73,15 +73,15 @@ class Reason(StrEnum):
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """One row of the outbox as the CRM wrote it. `payload` is JSON text; `created_at` seconds since 1970. Its repr shows
-    none of the CRM's words.
+    """One row of the outbox as the CRM wrote it. `payload` is JSON text; `created` milliseconds since 1970. Its repr
+    shows none of the CRM's words.
     """
 
     id: int
     action: str
     subject: str | None
     payload: str
-    created_at: float
+    created: int
 
     def __repr__(self) -> str:
         return f"Change(id={self.id})"

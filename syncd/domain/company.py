@@ -19,12 +19,13 @@ The identifying fields are judged in the order of the identity; the first wrong 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from syncd.domain.change import Reason
-from syncd.domain.identity import Invalid, Key, Prepared, Tag, clean, country_code, members, read_leniently
+from syncd.domain.identity import Ids, Invalid, Key, Prepared, Tag, clean, country_code, members, read_leniently
 
 _LONGEST_IDENTIFYING: Final = 1_000
 _LONGEST_KEY: Final = 2_000
@@ -109,6 +110,15 @@ def prepare_company(payload: str) -> Prepared | Invalid:
     return Prepared(ids, members(metadata))
 
 
+def prepare_companies(payloads: Sequence[str]) -> tuple[list[Ids | Invalid], list[bytes]]:
+    """What `prepare_company` says of each, column by column: the ids, or why there are none, and the fields."""
+    found = [prepare_company(payload) for payload in payloads]
+    return (
+        [one if isinstance(one, Invalid) else one.ids for one in found],
+        [b"" if isinstance(one, Invalid) else one.fields for one in found],
+    )
+
+
 def _read(payload: str) -> _Given | Invalid:
     try:
         return _decode(payload)
@@ -121,7 +131,7 @@ def _read_slowly(payload: str) -> _Given | Invalid:
     return texts if isinstance(texts, Invalid) else _Given(**texts)
 
 
-def _ids(of: _Metadata) -> tuple[Key, ...] | Invalid:
+def _ids(of: _Metadata) -> Ids | Invalid:
     """Every id given, the identity first."""
     urn = of.organization_urn
     values = (urn, of.company_website_domain, of.company_email_domain, of.company_page_url, of.company_name)

@@ -35,6 +35,10 @@ Key = NewType("Key", bytes)
 """One id of a person or company inside syncd: the byte of its tag, then its value."""
 
 
+Ids = tuple[Key, ...]
+"""Every id given of somebody, the identity first."""
+
+
 class Tag(IntEnum):
     """What a key's value is. Stored in every ledger row: a number never changes its meaning."""
 
@@ -56,7 +60,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     always in one order: for companies equal bytes are equal metadata. Its repr shows neither, so no log can.
     """
 
-    ids: tuple[Key, ...]
+    ids: Ids
     fields: bytes
 
     def __repr__(self) -> str:

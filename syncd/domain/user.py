@@ -42,6 +42,7 @@ import msgspec
 from syncd.domain.change import Reason
 from syncd.domain.identity import (
     COUNTRIES,
+    Ids,
     Invalid,
     Key,
     Prepared,
@@ -154,25 +155,26 @@ def prepare_user(payload: str, *, allow_names_only: bool) -> Prepared | Invalid:
     if isinstance(given, Invalid):
         return given
     attributes = _attributes(given)
-    return _prepared(_ids(given), attributes, members(attributes), allow_names_only=allow_names_only)
+    ids = _ids(given) or _by_name(attributes, allow_names_only=allow_names_only)
+    return ids if isinstance(ids, Invalid) else Prepared(ids, members(attributes))
 
 
-def prepare_users(payloads: Sequence[str], *, allow_names_only: bool) -> list[Prepared | Invalid]:
-    """What `prepare_user` says of each, column by column: a call for each row costs as much as what is done in it."""
+def prepare_users(payloads: Sequence[str], *, allow_names_only: bool) -> tuple[list[Ids | Invalid], list[bytes]]:
+    """What `prepare_user` says of each, column by column (a call for each row costs as much as what is done in it): the ids,
+    or why there are none, and the fields, which say nothing where there are none.
+    """
     given = [_read(payload) for payload in payloads]
     people = [one for one in given if isinstance(one, _Given)]
     attributes = [_attributes(one) for one in people]
-    columns = zip(_ids_of_all(people), attributes, all_members(attributes), strict=True)
-    found = [
-        Prepared(ids, fields)
-        if type(ids) is tuple and ids
-        else _prepared(ids, names, fields, allow_names_only=allow_names_only)
-        for ids, names, fields in columns
-    ]
+    ids, fields = _ids_of_all(people), all_members(attributes)
+    if not all(ids):
+        pairs = zip(ids, attributes, strict=True)
+        ids = [known or _by_name(names, allow_names_only=allow_names_only) for known, names in pairs]
     if len(people) == len(given):
-        return found
-    following = iter(found)
-    return [next(following) if isinstance(one, _Given) else one for one in given]
+        return ids, fields
+    following = zip(ids, fields, strict=True)
+    found = [next(following) if isinstance(one, _Given) else (one, b"") for one in given]
+    return [known for known, _ in found], [more for _, more in found]
 
 
 def _read(payload: str) -> _Given | Invalid:
@@ -194,21 +196,16 @@ def _attributes(given: _Given) -> _Attributes:
     )
 
 
-def _prepared(
-    ids: tuple[Key, ...] | Invalid, attributes: _Attributes, fields: bytes, *, allow_names_only: bool
-) -> Prepared | Invalid:
-    if isinstance(ids, Invalid):
-        return ids
-    if not ids:
-        if not allow_names_only:
-            return Invalid(Reason.NO_IDENTIFIER, "The payload has no e-mail, e-mail hash or Google advertising id.")
-        if attributes.first_name is None or attributes.last_name is None:
-            return Invalid(Reason.NO_IDENTIFIER, "The payload has no identifier, and not both first and last name.")
-        ids = (_names_key(attributes),)
-    return Prepared(ids, fields)
+def _by_name(attributes: _Attributes, *, allow_names_only: bool) -> Ids | Invalid:
+    """What somebody without any identifier is known by."""
+    if not allow_names_only:
+        return Invalid(Reason.NO_IDENTIFIER, "The payload has no e-mail, e-mail hash or Google advertising id.")
+    if attributes.first_name is None or attributes.last_name is None:
+        return Invalid(Reason.NO_IDENTIFIER, "The payload has no identifier, and not both first and last name.")
+    return (_names_key(attributes),)
 
 
-def _ids_of_all(people: Sequence[_Given]) -> list[tuple[Key, ...] | Invalid]:
+def _ids_of_all(people: Sequence[_Given]) -> list[Ids | Invalid]:
     """`_ids` of each. Who is known by an e-mail in ASCII alone is judged together with the others of that kind."""
     emails = [
         one.email
@@ -229,7 +226,7 @@ def _ids_of_all(people: Sequence[_Given]) -> list[tuple[Key, ...] | Invalid]:
     ]
 
 
-def _ids(given: _Given) -> tuple[Key, ...] | Invalid:
+def _ids(given: _Given) -> Ids | Invalid:
     """Every id given, the identity first; none when none is given."""
     ids: list[Key] = []
     email = normalise_email(given.email) if given.email else ""

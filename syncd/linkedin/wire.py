@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
+from syncd.domain.batch import DIGEST, Element
+from syncd.domain.change import Action
 from syncd.domain.outcome import Answer, Delivered, Fate, Refusal, Unclear, element_fate
 from syncd.linkedin.words import LENIENT, words_of
 
@@ -23,9 +25,12 @@ GOOGLE_AID: Final = 0x03
 NAMES_ONLY: Final = 0x04
 
 _ACCEPTED: Final = b'{"status":201}'
-_USER: Final = {action: b'{"action":"%b"' % action.encode() for action in ("ADD", "REMOVE")}
-_ONE_SHA256: Final = {
-    action: start + b',"userIds":[{"idType":"SHA256_EMAIL","idValue":"' for action, start in _USER.items()
+_USER: Final = {action.value: b'{"action":"%b"' % action.encode() for action in Action}
+_HEAD: Final = b'{"elements":['
+_NEXT: Final = b"},"
+_BEFORE_DIGEST: Final = {
+    Action(action) is Action.ADD: _NEXT + start + b',"userIds":[{"idType":"SHA256_EMAIL","idValue":"'
+    for action, start in _USER.items()
 }
 _DIGESTS: Final = {
     SHA256_EMAIL: (b'{"idType":"SHA256_EMAIL","idValue":"', 33),
@@ -47,10 +52,35 @@ class _Results(msgspec.Struct):
 _RESULTS: Final = msgspec.json.Decoder(_Results)
 
 
+def user_batch(people: Sequence[Element]) -> bytes:
+    """The body of a request to `/users`. Most are known by the SHA-256 of their e-mail alone: their digests are written out
+    together, and nothing is put together twice.
+    """
+    keys = [person.ids[0] for person in people]
+    if not _are_digests(people, keys):
+        return batch_body(user_element(person.action, person.ids, person.fields) for person in people)
+    starts = [_BEFORE_DIGEST[person.add] for person in people]
+    starts[0] = _HEAD + starts[0].removeprefix(_NEXT)
+    parts = [b'"}]'] * (4 * len(people))
+    parts[0::4] = starts
+    parts[1::4] = hexlify(b"".join(keys), b",", DIGEST)[2:].split(b",%02x" % SHA256_EMAIL)
+    parts[3::4] = [person.fields for person in people]
+    return b"".join([*parts, b"}]}"])
+
+
+def _are_digests(people: Sequence[Element], keys: Sequence[bytes]) -> bool:
+    """Whether each has one id, and that is a SHA-256; `keys` are their identities."""
+    alone = {len(person.ids) for person in people} == {1}
+    return alone and set(map(len, keys)) == {DIGEST} and {key[0] for key in keys} == {SHA256_EMAIL}
+
+
+def company_batch(companies: Sequence[Element]) -> bytes:
+    """The body of a request to `/companies`."""
+    return batch_body(company_element(company.action, company.fields) for company in companies)
+
+
 def user_element(action: str, ids: Sequence[bytes], fields: bytes) -> bytes:
     """One element for `/users`. `fields` are JSON members, each with a comma before it."""
-    if len(ids) == 1 and len(ids[0]) == 33 and ids[0][0] == SHA256_EMAIL:
-        return b"".join((_ONE_SHA256[action], hexlify(ids[0])[2:], b'"}]', fields, b"}"))
     listed = b",".join([_user_id(key) for key in ids if key[0] != NAMES_ONLY])
     members = b',"userIds":[' + listed + b"]" if listed else b""
     return _USER[action] + members + fields + b"}"
@@ -64,7 +94,7 @@ def company_element(action: str, fields: bytes) -> bytes:
 def batch_body(elements: Iterable[bytes]) -> bytes:
     """All of them, copied once: a megabyte is not put together twice."""
     parts = [*elements] or [b""]
-    parts[0] = b'{"elements":[' + parts[0]
+    parts[0] = _HEAD + parts[0]
     parts[-1] += b"]}"
     return b",".join(parts)
 

@@ -135,7 +135,7 @@ class Importer:
                 record.line: (Reason.BAD_PAYLOAD.value, record.problem) for record in some if record.problem is not None
             }
             changes = [
-                Change(record.line, self._order.action, record.subject, record.payload, 0.0)
+                Change(record.line, self._order.action, record.subject, record.payload, 0)
                 for record in some
                 if record.problem is None
             ]

@@ -135,7 +135,7 @@ class _Poster:
             if posted is None:
                 self._refuse(verdict, number, problem)
                 continue
-            change = Change(number, posted.action, posted.subject_id, _encode(posted.payload).decode(), 0.0)
+            change = Change(number, posted.action, posted.subject_id, _encode(posted.payload).decode(), 0)
             changes.setdefault(posted.segment, []).append(change)
         for segment, some in changes.items():
             kind = self._known.kinds[segment]

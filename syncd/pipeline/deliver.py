@@ -21,7 +21,6 @@ from syncd.pipeline import react, settle
 from syncd.pipeline.lanes import Road, wait_for
 from syncd.pipeline.member import Flight, Member, Tools
 
-_ACTION: Final = {True: "ADD", False: "REMOVE"}
 _LOOK: Final = 5.0
 """Seconds between looks when nothing rings; the look at the database rings every two."""
 
@@ -101,14 +100,16 @@ async def _sent(flight: Flight, going: Sequence[int]) -> Outcome:
     elements = flight.turn.batch.journey.elements
     chosen = elements if len(going) == len(elements) else [elements[index] for index in going]
     resource: Literal["users", "companies"] = "users" if flight.road.resource == "users" else "companies"
-    if resource == "users":
-        bodies = [wire.user_element(_ACTION[element.add], element.ids, element.fields) for element in chosen]
-    else:
-        bodies = [wire.company_element(_ACTION[element.add], element.fields) for element in chosen]
+    body = wire.user_batch(chosen) if resource == "users" else wire.company_batch(chosen)
     dmp_id = flight.turn.lane.segment.dmp_id
     assert dmp_id is not None
     return await streams.send(
-        flight.member.transport, token=flight.access.token, resource=resource, dmp_id=dmp_id, elements=bodies
+        flight.member.transport,
+        token=flight.access.token,
+        resource=resource,
+        dmp_id=dmp_id,
+        body=body,
+        sent=len(chosen),
     )
 
 

@@ -8,7 +8,6 @@ one at a time, each named before it is touched, and the one that was named when 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -18,9 +17,9 @@ from syncd.domain import collapse
 from syncd.domain.batch import MOST_ELEMENTS, BatchId, BatchKind, Draft, Entry, RowFate
 from syncd.domain.change import Action, Change, Kind, Reason
 from syncd.domain.collapse import Death, Harvest, Known, Ready
-from syncd.domain.company import prepare_company
+from syncd.domain.company import prepare_companies
 from syncd.domain.events import RowQuarantined, RowsTaken
-from syncd.domain.identity import Invalid, Prepared
+from syncd.domain.identity import Ids, Invalid
 from syncd.domain.settlement import Journey
 from syncd.domain.user import prepare_users
 from syncd.pipeline.lanes import Lane
@@ -138,37 +137,39 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
 def prepared(changes: list[Change], kind: Kind, *, allow_names_only: bool) -> tuple[list[Ready], list[Death]]:
     """Rows as elements-to-be, and dead letters for those that cannot be."""
     payloads = [change.payload for change in changes]
-    found: Sequence[Prepared | Invalid]
     if kind is Kind.USER:
-        found = prepare_users(payloads, allow_names_only=allow_names_only)
+        found, fields = prepare_users(payloads, allow_names_only=allow_names_only)
     else:
-        found = [prepare_company(payload) for payload in payloads]
-    actions = [_ACTIONS.get(change.action) for change in changes]
+        found, fields = prepare_companies(payloads)
+    actions = map(_ACTIONS.get, [change.action for change in changes])
     ready = [
-        Ready(change.id, action, None, one.ids, one.fields, int(change.created_at * 1000))
-        for change, action, one in zip(changes, actions, found, strict=True)
-        if change.subject is None and action is not None and type(one) is Prepared
+        Ready(change.id, action, None, ids, more, change.created)
+        for change, action, ids, more in zip(changes, actions, found, fields, strict=True)
+        if change.subject is None and action is not None and type(ids) is tuple
     ]
     if len(ready) == len(changes):
         return ready, []
     usual = {one.row for one in ready}
-    others = [_judged(change, one) for change, one in zip(changes, found, strict=True) if change.id not in usual]
+    others = [
+        _judged(change, ids, more)
+        for change, ids, more in zip(changes, found, fields, strict=True)
+        if change.id not in usual
+    ]
     ready += [one for one in others if isinstance(one, Ready)]
     return sorted(ready, key=attrgetter("row")), [one for one in others if isinstance(one, Death)]
 
 
-def _judged(change: Change, found: Prepared | Invalid) -> Ready | Death:
+def _judged(change: Change, ids: Ids | Invalid, fields: bytes) -> Ready | Death:
     action, subject = _ACTIONS.get(change.action), change.subject
-    created = int(change.created_at * 1000)
     if action is None:
         return Death(change.id, Reason.UNKNOWN_ACTION, "the action is neither ADD nor REMOVE")
     if subject is not None and not 0 < len(subject) <= _LONGEST_SUBJECT:
         return Death(change.id, Reason.BAD_SUBJECT, f"subject_id must have 1 to {_LONGEST_SUBJECT} characters")
-    if isinstance(found, Prepared):
-        return Ready(change.id, action, subject, found.ids, found.fields, created)
+    if not isinstance(ids, Invalid):
+        return Ready(change.id, action, subject, ids, fields, change.created)
     if subject is not None and action is Action.REMOVE:
-        return Ready(change.id, action, subject, (), b"", created)
-    return Death(change.id, found.reason, found.detail)
+        return Ready(change.id, action, subject, (), b"", change.created)
+    return Death(change.id, ids.reason, ids.detail)
 
 
 _ACTIONS: Final = {"ADD": Action.ADD, "REMOVE": Action.REMOVE}

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    Integer,
     LargeBinary,
     SmallInteger,
     Text,
@@ -27,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import UserDefinedType
 
-from syncd.domain.batch import BatchId, Element, Entry, Flag, pack_all_sent, pack_sent, unpack_sent
+from syncd.domain.batch import DIGEST, BatchId, Element, Entry, Flag, pack_all_sent, pack_sent, unpack_sent
 from syncd.domain.change import Rank
 from syncd.domain.collapse import Holder
 from syncd.store.plans import resyncs
@@ -93,28 +94,31 @@ class _Column(UserDefinedType[Any]):
 
 def postgresql_upsert(*conditions: Any) -> Any:
     """The upsert of `columns`, under conditions. What a column leaves out is as it is for most: `unnest` fills up with
-    nulls.
+    nulls, and an identity that is not named is one of the digests, which follow each other without a gap.
     """
     given = (
         func.unnest(
-            func.string_to_array(bindparam("identities", type_=Text), ","),
             cast(bindparam("ranks", type_=Text), _Column("bigint")),
+            bindparam("identities", type_=_Column("bytea")),
             bindparam("sent", type_=_Column("bytea")),
             bindparam("present", type_=_Column("boolean")),
             bindparam("anonymous", type_=_Column("smallint")),
         )
         .table_valued(
-            column("identity", Text),
             column("rank", BigInteger),
+            column("identity", LargeBinary),
             column("sent", LargeBinary),
             column("present", Boolean),
             column("anonymous", SmallInteger),
+            with_ordinality="place",
         )
         .render_derived()
     )
+    digests = bindparam("digests", type_=BYTEA)
+    start = cast(given.c.place, Integer) * DIGEST - (DIGEST - 1)
     source = select(
         bindparam("segment", type_=BigInteger),
-        func.decode(given.c.identity, "hex"),
+        func.coalesce(given.c.identity, func.substring(digests, start, DIGEST)),
         given.c.sent,
         given.c.rank,
         func.coalesce(given.c.present, true()),
@@ -161,9 +165,12 @@ def columns(accepted: Sequence[Element]) -> dict[str, Any]:
     each other in a ring and the index is walked once from left to right. A column that is as usual for all is empty.
     """
     ordered = sorted(accepted, key=_identity)
+    identities = [element.ids[0] for element in ordered]
+    digests = b"".join(identities) if set(map(len, identities)) == {DIGEST} else b""
     alike = _all_join_anonymously(ordered)
     return {
-        "identities": ",".join([element.ids[0].hex() for element in ordered]),
+        "digests": digests,
+        "identities": [] if digests else identities,
         "ranks": f"{{{str([element.rank for element in ordered])[1:-1]}}}",
         "sent": pack_all_sent(ordered),
         "present": [] if alike else [element.add for element in ordered],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Text, bindparam, case, cast, delete, func, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, case, cast, delete, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.dml import ReturningDelete
@@ -108,7 +108,8 @@ def _take_postgresql() -> Select[Any]:
     taken = gone.returning(
         outbox.c.id, outbox.c.action, outbox.c.subject_id, outbox.c.payload, outbox.c.created_at
     ).cte("taken")
-    columns = (taken.c.id, taken.c.action, taken.c.subject_id, cast(taken.c.payload, Text), epoch(taken.c.created_at))
+    created = cast(func.floor(epoch(taken.c.created_at) * 1000), BigInteger)
+    columns = (taken.c.id, taken.c.action, taken.c.subject_id, cast(taken.c.payload, Text), created)
     arrays: list[Any] = [func.array_agg(column, type_=NullType()) for column in columns]
     return select(*arrays)
 
@@ -123,7 +124,7 @@ def _take_sqlite() -> ReturningDelete[Any]:
             outbox.c.action,
             outbox.c.subject_id,
             cast(outbox.c.payload, Text),
-            epoch(outbox.c.created_at),
+            cast(epoch(outbox.c.created_at) * 1000, BigInteger),
         )
     )
 

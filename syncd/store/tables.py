@@ -105,7 +105,7 @@ def _(element: later, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(epoch, "postgresql")
 def _(element: epoch, compiler: SQLCompiler, **options: Any) -> str:
-    return f"extract(epoch from {compiler.process(element.clauses, **options)})::double precision"
+    return f"date_part('epoch', {compiler.process(element.clauses, **options)})"
 
 
 @compiles(epoch, "sqlite")

@@ -23,14 +23,13 @@ async def transform(_directory: Path, size: Size) -> list[Figure]:
     begun = time.process_time()
     for start in range(0, size.people, _BATCH):
         rows = [
-            Change(start + place + 1, "ADD", None, text, 1.7e9)
+            Change(start + place + 1, "ADD", None, text, 1_700_000_000_000)
             for place, text in enumerate(texts[start : start + _BATCH])
         ]
         ready, deaths = prepared(rows, Kind.USER, allow_names_only=False)
         for draft in collapse(ready, deaths, Known(1, 0)).drafts:
             pack(draft.elements)
-            elements = [wire.user_element(one.action, one.ids, one.fields) for one in draft.elements]
-            bodies.append(wire.batch_body(elements))
+            bodies.append(wire.user_batch(draft.elements))
     seconds = time.process_time() - begun
     sent = [element for body in bodies for element in json.loads(body)["elements"]]
     assert len(sent) == size.people

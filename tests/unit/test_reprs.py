@@ -34,7 +34,7 @@ def prepared() -> Prepared:
 
 
 VALUES = [
-    Change(7, f"ADD {EMAIL}", f"subject {EMAIL}", f'{{"email": "{EMAIL}"}}', 1.0),
+    Change(7, f"ADD {EMAIL}", f"subject {EMAIL}", f'{{"email": "{EMAIL}"}}', 1),
     prepared(),
     ELEMENT,
     Sent((KEY,), FIELDS),

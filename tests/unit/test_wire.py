@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncd.domain.batch import Element
 from syncd.domain.outcome import Delivered, Fate, Refusal, Unclear
-from syncd.linkedin.wire import batch_body, company_element, results, user_element
+from syncd.linkedin.wire import batch_body, company_batch, company_element, results, user_batch, user_element
 
 SHA256 = hashlib.sha256(b"ann@example.com")
 SHA512 = hashlib.sha512(b"ann@example.com")
@@ -33,9 +34,9 @@ def test_a_user_is_written_as_reference_002_shows() -> None:
     }
 
 
-def test_one_hashed_address_takes_the_short_way_to_the_same_bytes() -> None:
-    short = user_element("REMOVE", [b"\x01" + SHA256.digest()], b"")
-    assert json.loads(short) == {
+def test_a_departure_is_written_as_one() -> None:
+    element = user_element("REMOVE", [b"\x01" + SHA256.digest()], b"")
+    assert json.loads(element) == {
         "action": "REMOVE",
         "userIds": [{"idType": "SHA256_EMAIL", "idValue": SHA256.hexdigest()}],
     }
@@ -63,12 +64,31 @@ def test_a_company_is_its_action_and_its_metadata() -> None:
     assert json.loads(element) == {"action": "REMOVE", "companyName": "Acme", "country": "US"}
 
 
-@given(st.lists(st.binary(min_size=32, max_size=32), max_size=20))
-def test_a_batch_holds_its_elements_in_order(digests: list[bytes]) -> None:
-    body = batch_body(user_element("ADD", [b"\x01" + digest], b"") for digest in digests)
-    assert [element["userIds"][0]["idValue"] for element in json.loads(body)["elements"]] == [
-        digest.hex() for digest in digests
-    ]
+_digests = st.binary(min_size=32, max_size=32).map(lambda digest: b"\x01" + digest)
+_named = st.binary(min_size=32, max_size=32).map(lambda digest: b"\x04" + digest)
+_long = st.binary(min_size=64, max_size=64).map(lambda digest: b"\x02" + digest)
+_ids = st.lists(_digests | _named | _long, min_size=1, max_size=2).map(tuple)
+_fields = st.sampled_from([b"", b',"firstName":"Ann"', b',"lastName":"},{\\",01"'])
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), _digests.map(lambda key: (key,)), _fields), min_size=1, max_size=20),
+    st.lists(st.tuples(st.booleans(), _ids, _fields), max_size=3),
+)
+def test_people_written_together_are_written_as_each_alone(
+    hashed: list[tuple[bool, tuple[bytes, ...], bytes]], others: list[tuple[bool, tuple[bytes, ...], bytes]]
+) -> None:
+    for given_people in (hashed, [*hashed, *others], [*others, *hashed]):
+        people = [Element(add, ids, fields, rank=1, row=1) for add, ids, fields in given_people]
+        alone = [user_element(person.action, person.ids, person.fields) for person in people]
+        assert user_batch(people) == batch_body(alone)
+        assert json.loads(user_batch(people))["elements"] == [json.loads(one) for one in alone]
+
+
+def test_companies_written_together_are_written_as_each_alone() -> None:
+    fields = [b',"companyName":"Acme"', b',"companyName":"Bolt"']
+    firms = [Element(add, (b"\x15acme",), one, rank=1, row=1) for add, one in zip([True, False], fields, strict=True)]
+    assert company_batch(firms) == batch_body([company_element("ADD", fields[0]), company_element("REMOVE", fields[1])])
 
 
 def _body(*elements: Any, **other: Any) -> bytes:

@@ -13,6 +13,7 @@ from syncd.domain.outcome import Answer, Delivered, Unclear, meaning
 from syncd.domain.token import Tokens
 from syncd.linkedin import streams
 from syncd.linkedin.oauth import Dead, granted
+from syncd.linkedin.wire import batch_body
 from syncd.linkedin.words import clean
 from tests.component.linkedin.serving import answering, raw, serve, transport
 
@@ -54,7 +55,7 @@ BOMB = gzip.compress(bytes(16 * 1024 * 1024))
 async def test_an_answer_that_is_not_whole_proves_nothing(pieces: tuple[bytes, ...], then: str) -> None:
     async with raw(*pieces, then=then) as (base, seen), transport(base, cap=1_000_000) as client:
         began = time.monotonic()
-        outcome = await streams.send(client, token="t", resource="users", dmp_id=1, elements=[b"{}"])
+        outcome = await streams.send(client, token="t", resource="users", dmp_id=1, body=batch_body([b"{}"]), sent=1)
         assert time.monotonic() - began < 1
     assert isinstance(outcome, Unclear), outcome
     assert outcome.lingering or outcome.words.startswith("success with")
@@ -64,7 +65,7 @@ async def test_an_answer_that_is_not_whole_proves_nothing(pieces: tuple[bytes, .
 @pytest.mark.parametrize("cut", range(0, len(WHOLE), 7))
 async def test_a_reset_at_any_byte_is_unclear(cut: int) -> None:
     async with raw(WHOLE[:cut], then="reset") as (base, _), transport(base) as client:
-        outcome = await streams.send(client, token="t", resource="users", dmp_id=1, elements=[b"{}"])
+        outcome = await streams.send(client, token="t", resource="users", dmp_id=1, body=batch_body([b"{}"]), sent=1)
     assert isinstance(outcome, Unclear)
     assert outcome.lingering
 
@@ -130,7 +131,7 @@ async def test_a_redirect_is_not_followed_and_its_target_sees_nothing() -> None:
 async def test_a_failing_gateway_is_unclear_whatever_it_says(status: int, body: bytes) -> None:
     handler, _ = answering([web.Response(status=status, body=body)])
     async with serve(handler) as base, transport(base) as client:
-        outcome = await streams.send(client, token="t", resource="users", dmp_id=1, elements=[b"{}"])
+        outcome = await streams.send(client, token="t", resource="users", dmp_id=1, body=batch_body([b"{}"]), sent=1)
     assert isinstance(outcome, Unclear)
     assert outcome.words == str(status)
 
@@ -143,7 +144,9 @@ async def test_an_error_is_known_by_its_status_when_its_body_is_cut() -> None:
 
 async def test_a_stream_whose_answer_is_whole_is_delivered() -> None:
     async with raw(WHOLE) as (base, seen), transport(base) as client:
-        outcome = await streams.send(client, token="t", resource="companies", dmp_id=7, elements=[b'{"a":1}'])
+        outcome = await streams.send(
+            client, token="t", resource="companies", dmp_id=7, body=batch_body([b'{"a":1}']), sent=1
+        )
     assert outcome == Delivered((), "")
     assert seen.requests[0].startswith(b"POST /rest/dmpSegments/7/companies HTTP/1.1\r\n")
     assert b"batch_create" in seen.requests[0].lower()
@@ -181,7 +184,7 @@ async def test_nothing_a_server_echoes_gets_into_an_outcome(status: int, name: s
     handler, _ = answering([echo, echo])
     async with serve(handler) as base, transport(base) as client:
         answer = await client.call("POST", "/x", token=token, body=b"{}")
-        outcome = await streams.send(client, token=token, resource="users", dmp_id=1, elements=[b"{}"])
+        outcome = await streams.send(client, token=token, resource="users", dmp_id=1, body=batch_body([b"{}"]), sent=1)
     shown = repr(answer) + repr(outcome)
     if isinstance(answer, Answer) and status >= 400:
         shown += repr(meaning(answer))

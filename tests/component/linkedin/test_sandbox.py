@@ -17,7 +17,7 @@ from syncd.linkedin import accounts, segments, streams
 from syncd.linkedin.auth import Access, Again, TokenSource
 from syncd.linkedin.segments import DmpSegment, NewSegment
 from syncd.linkedin.transport import Transport
-from syncd.linkedin.wire import company_element, user_element
+from syncd.linkedin.wire import batch_body, company_element, user_element
 from syncd.sandbox import SandboxOptions, create_app
 from tests.component.linkedin.serving import endpoint
 
@@ -79,7 +79,9 @@ async def test_all_pages_of_an_account_are_read(client: Transport) -> None:
 async def test_five_thousand_users_are_one_delivery(client: Transport) -> None:
     segment = await _created(client)
     people = [_person(number) for number in range(5000)]
-    outcome = await streams.send(client, token=TOKEN, resource="users", dmp_id=segment, elements=people)
+    outcome = await streams.send(
+        client, token=TOKEN, resource="users", dmp_id=segment, body=batch_body(people), sent=len(people)
+    )
     assert isinstance(outcome, Delivered), outcome
     assert outcome.exceptions == ()
     assert outcome.uuid
@@ -90,7 +92,9 @@ async def test_a_wrong_element_is_refused_alone(client: Transport, options: Sand
     segment = await _created(client)
     bad = b'{"action":"ADD","userIds":[{"idType":"SHA256_EMAIL","idValue":"nothex"}]}'
     elements = [_person(0), bad, _person(1)]
-    outcome = await streams.send(client, token=TOKEN, resource="users", dmp_id=segment, elements=elements)
+    outcome = await streams.send(
+        client, token=TOKEN, resource="users", dmp_id=segment, body=batch_body(elements), sent=len(elements)
+    )
     assert isinstance(outcome, Delivered), outcome
     assert [one.position for one in outcome.exceptions] == [1]
 
@@ -98,9 +102,13 @@ async def test_a_wrong_element_is_refused_alone(client: Transport, options: Sand
 async def test_companies_are_streamed_and_a_segment_of_another_type_is_misconfigured(client: Transport) -> None:
     segment = await _created(client, Kind.COMPANY)
     company = company_element("ADD", b',"companyName":"Acme","companyWebsiteDomain":"acme.example"')
-    outcome = await streams.send(client, token=TOKEN, resource="companies", dmp_id=segment, elements=[company])
+    outcome = await streams.send(
+        client, token=TOKEN, resource="companies", dmp_id=segment, body=batch_body([company]), sent=1
+    )
     assert isinstance(outcome, Delivered), outcome
-    outcome = await streams.send(client, token=TOKEN, resource="users", dmp_id=segment, elements=[_person(1)])
+    outcome = await streams.send(
+        client, token=TOKEN, resource="users", dmp_id=segment, body=batch_body([_person(1)]), sent=1
+    )
     assert isinstance(outcome, Misconfigured), outcome
 
 
@@ -108,7 +116,7 @@ async def test_companies_are_streamed_and_a_segment_of_another_type_is_misconfig
 async def test_the_minute_limit_is_known_by_its_words(client: Transport, options: SandboxOptions) -> None:
     segment = await _created(client)
     sent = [
-        await streams.send(client, token=TOKEN, resource="users", dmp_id=segment, elements=[_person(1)])
+        await streams.send(client, token=TOKEN, resource="users", dmp_id=segment, body=batch_body([_person(1)]), sent=1)
         for _ in range(2)
     ]
     assert isinstance(sent[1], Throttled)
@@ -125,7 +133,9 @@ async def test_the_minute_limit_is_known_by_its_words(client: Transport, options
 async def test_a_daily_limit_is_known_by_its_words(client: Transport, options: SandboxOptions, scope: Scope) -> None:
     segment = await _created(client)
     for _ in range(3):
-        outcome = await streams.send(client, token=TOKEN, resource="users", dmp_id=segment, elements=[_person(1)])
+        outcome = await streams.send(
+            client, token=TOKEN, resource="users", dmp_id=segment, body=batch_body([_person(1)]), sent=1
+        )
     assert isinstance(outcome, Throttled), outcome
     assert outcome.scope is scope
 
