@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
+from functools import reduce
 from itertools import accumulate
-from operator import itemgetter
+from operator import itemgetter, or_
 from typing import Final, NewType
 
 import msgspec
@@ -48,6 +49,11 @@ class Flag(IntEnum):
 
 _FOLLOWED: Final = int(Flag.PARTING | Flag.SECONDARY)
 _PAIRED: Final = int(Flag.PARTING | Flag.SECONDARY | Flag.COMPANION)
+
+
+_SHA256: Final = 0x01
+DIGEST: Final = 33
+"""Bytes of the identity that most people have: the tag and a SHA-256 digest."""
 
 
 class Element(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -91,12 +97,30 @@ class Element(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return bool(self.flags & _PAIRED)
 
 
-def are_plain(elements: Iterable[Element]) -> bool:
-    """Whether each has one id and stands for itself, so that identities are all the keys there are."""
-    for element in elements:  # noqa: SIM110 - 5,000 at a time, several times a batch: a generator costs twice as much
-        if element.flags & _PAIRED or len(element.ids) > 1:
-            return False
-    return True
+class Shape(msgspec.Struct, frozen=True):
+    """What is true of all elements of a batch, and so of some of them too: asked once, for a batch is looked at many times.
+
+    `plain`: each has one id and stands for itself, so that identities are all the keys there are; `hashed`: each is known
+    by one SHA-256 alone; `joining`: each joins without a subject; `flags`: all that any of them has.
+    """
+
+    plain: bool
+    hashed: bool
+    joining: bool
+    flags: int
+
+
+def shape(elements: Sequence[Element]) -> Shape:
+    """How many elements at once are alike."""
+    flags = {element.flags for element in elements}
+    joining = flags == {Flag.ANONYMOUS} and False not in [element.add for element in elements]
+    try:
+        identities = [identity for (identity,) in [element.ids for element in elements]]
+    except ValueError:  # several ids
+        return Shape(plain=False, hashed=False, joining=joining, flags=reduce(or_, flags, 0))
+    hashed = set(map(len, identities)) == {DIGEST} and set(b"".join(identities)[::DIGEST]) == {_SHA256}
+    plain = not any(one & _PAIRED for one in flags)
+    return Shape(plain=plain, hashed=hashed, joining=joining, flags=reduce(or_, flags, 0))
 
 
 def deciding(elements: Iterable[Element]) -> list[int]:
@@ -139,10 +163,11 @@ _fate: Final = itemgetter(1)
 
 @dataclass(slots=True)
 class Draft:
-    """A batch before it has a number."""
+    """A batch before it has a number; its shape if that is known already."""
 
     elements: list[Element] = field(default_factory=list)
     rows: list[tuple[int, RowFate]] = field(default_factory=list)
+    shape: Shape | None = None
 
     def tally(self) -> Counter[RowFate]:
         fates = bytes(map(_fate, self.rows))
@@ -229,21 +254,11 @@ _sent: Final = msgspec.msgpack.Decoder(Sent)
 PLAIN_BELOW: Final = 0x04
 """The tag of names alone: those below it are of people whose fields nothing repeats."""
 _FIRST_COMPANY_TAG: Final = 0x11
-DIGEST: Final = 33
-"""Bytes of the identity that most people have: the tag and a SHA-256 digest."""
 
 
 def keeps_fields(identity: bytes) -> bool:
     """Whether a REMOVE of this identity must repeat the ADD's fields: companies, and people known by name only."""
     return identity[0] >= _FIRST_COMPANY_TAG or identity[0] == PLAIN_BELOW
-
-
-def pack_all_sent(ordered: Sequence[Element]) -> list[bytes | None]:
-    """`pack_sent` of each, for elements in the order of their identities; empty where none has any."""
-    if not ordered or (ordered[-1].ids[0][0] < PLAIN_BELOW and are_plain(ordered)):
-        return []
-    packed = [pack_sent(element) for element in ordered]
-    return packed if any(packed) else []
 
 
 def pack_sent(element: Element) -> bytes | None:

@@ -7,13 +7,11 @@ batches in order, dead letters, and what the subjects' table must say afterwards
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from operator import attrgetter
 from typing import Final
-
-import msgspec
 
 from syncd.domain.batch import (
     MOST_ELEMENTS,
@@ -23,31 +21,28 @@ from syncd.domain.batch import (
     Entry,
     Flag,
     RowFate,
-    are_plain,
     deciding,
     keeps_fields,
+    shape,
 )
-from syncd.domain.change import MAX_ID, Action, Part, Rank, Reason, rank
+from syncd.domain.change import Part, Rank, Reason
 
 _joins: Final = attrgetter("add")
-_ANONYMOUS: Final = int(Flag.ANONYMOUS)
-_ADD: Final = Action.ADD  # named once a row: an enumeration takes 0.1 µs to find its member
-_REMOVE: Final = Action.REMOVE
 NOTHING_KNOWN: Final = Entry(present=False, rank=Rank(-1))
 
 
-class Ready(msgspec.Struct, frozen=True, gc=False):
-    """A row that was prepared. `ids` is empty for a REMOVE that names its subject only."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that were prepared, in the order of their ids: an element each, its `ids` empty for a REMOVE that names its
+    subject only; and what the CRM calls whom some of them name, by row.
+    """
 
-    row: int
-    action: Action
-    subject: str | None
-    ids: tuple[bytes, ...]
-    fields: bytes
-    created: int
+    elements: Sequence[Element]
+    subjects: Mapping[int, str] = field(default_factory=dict, repr=False)
 
-    def __repr__(self) -> str:
-        return f"Ready(row={self.row}, action={self.action!r}, created={self.created})"
+    def without(self, rows: Collection[int]) -> Rows:
+        """Those that are not among some."""
+        return Rows([element for element in self.elements if element.row not in rows], self.subjects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,57 +126,54 @@ class _Sheaf:
         self.holders[identity] = self.holding(identity) + 1
 
 
-def collapse(rows: Iterable[Ready], deaths: list[Death], known: Known) -> Harvest:
-    """The newest change of each identity (`design.md` §3, §4), for rows in the order of their ids."""
+def collapse(rows: Rows, deaths: list[Death], known: Known) -> Harvest:
+    """The newest change of each identity (`design.md` §3, §4)."""
     sheaf = _Sheaf(known)
-    wanted, zero, each = sheaf.wanted, rank(known.epoch, 0), rank(known.epoch, 1) - rank(known.epoch, 0)
-    high_water = known.high_water
-    for ready in rows:
-        row, identity = ready.row, ready.ids[0] if ready.ids else b""
-        usual = ready.action is _ADD and ready.subject is None and high_water < row <= MAX_ID
-        if usual and identity not in wanted:  # what most rows are: in line, for a call costs as much as all else here
-            at = zero + each * row
-            wanted[identity] = Element(usual, ready.ids, ready.fields, at, row, _ANONYMOUS, ready.created)
-        elif ready.subject is None:
-            _without_subject(sheaf, ready)
+    wanted, high_water, subjects = sheaf.wanted, known.high_water, rows.subjects
+    for element in rows.elements:
+        row, ids = element.row, element.ids
+        if row in subjects:
+            _with_subject(sheaf, element, subjects[row])
+        elif element.add and row > high_water and ids[0] not in wanted:
+            wanted[ids[0]] = element  # what most rows are: in line, for a call costs as much as all else here
         else:
-            _with_subject(sheaf, ready, ready.subject)
+            _without_subject(sheaf, element)
     elements = _completed(sheaf)
     drafts = arranged(elements)
     _assign(drafts, sheaf.fates, deaths)
     return Harvest(drafts, deaths, sheaf.subjects, sheaf.released)
 
 
-def in_question(rows: Iterable[Ready], high_water: int) -> set[bytes]:
+def in_question(rows: Rows, high_water: int) -> set[bytes]:
     """The identities that intake must look up: a REMOVE repeats what was sent, several ids add up, a company may have
     changed, a late commit is held against what went before it.
     """
+    subjects = rows.subjects
     return {
-        ready.ids[0]
-        for ready in rows
-        if ready.ids
+        element.ids[0]
+        for element in rows.elements
+        if element.ids
         and (
-            ready.action is _REMOVE
-            or ready.row <= high_water
-            or ready.subject is not None
-            or len(ready.ids) > 1
-            or ready.ids[0][0] >= PLAIN_BELOW  # in line: a call costs as much as the rest
+            not element.add
+            or element.row <= high_water
+            or element.row in subjects
+            or len(element.ids) > 1
+            or element.ids[0][0] >= PLAIN_BELOW  # in line: a call costs as much as the rest
         )
     }
 
 
-def _without_subject(sheaf: _Sheaf, ready: Ready) -> None:
-    identity = ready.ids[0]
-    known = sheaf.known
-    mine = rank(known.epoch, ready.row)
-    if ready.row <= known.high_water and sheaf.entry(identity).rank > mine:
-        sheaf.fates[ready.row] = RowFate.LATE
+def _without_subject(sheaf: _Sheaf, element: Element) -> None:
+    identity = element.ids[0]
+    mine = Rank(element.rank)
+    if element.row <= sheaf.known.high_water and sheaf.entry(identity).rank > mine:
+        sheaf.fates[element.row] = RowFate.LATE
         return
-    if ready.action is Action.REMOVE and sheaf.holding(identity):
+    if not element.add and sheaf.holding(identity):
         sheaf.released[identity] = mine
         sheaf.holders[identity] = 0
         _release_within(sheaf, identity, mine)
-    sheaf.want(_element(ready, ready.ids, mine, add=ready.action is Action.ADD, flags=_ANONYMOUS))
+    sheaf.want(element)
 
 
 def _release_within(sheaf: _Sheaf, identity: bytes, mine: Rank) -> None:
@@ -191,50 +183,46 @@ def _release_within(sheaf: _Sheaf, identity: bytes, mine: Rank) -> None:
             sheaf.subjects[subject] = Holder(None, mine)
 
 
-def _with_subject(sheaf: _Sheaf, ready: Ready, subject: str) -> None:
+def _with_subject(sheaf: _Sheaf, element: Element, subject: str) -> None:
     """A subject holds at most one identity; LinkedIn is called when an identity's first holder comes or its last goes."""
-    mine = rank(sheaf.known.epoch, ready.row)
+    mine = Rank(element.rank)
     line = sheaf.subjects.get(subject) or sheaf.known.subjects.get(subject)
     if line is not None and line.rank > mine:
-        sheaf.fates[ready.row] = RowFate.LATE
+        sheaf.fates[element.row] = RowFate.LATE
         return
     held = line.identity if line is not None else None
     if held is not None and held in sheaf.released and line is not None and line.rank < sheaf.released[held]:
         held = None
-    if ready.action is Action.REMOVE:
-        leaving = held or (ready.ids[0] if ready.ids and line is None else None)
-        if not _depart(sheaf, ready, leaving, mine, was_held=held is not None, flag=Flag.NONE):
-            sheaf.fates[ready.row] = RowFate.NEEDLESS
+    if not element.add:
+        leaving = held or (element.ids[0] if element.ids and line is None else None)
+        if not _depart(sheaf, element, leaving, mine, was_held=held is not None, flag=Flag.NONE):
+            sheaf.fates[element.row] = RowFate.NEEDLESS
         sheaf.subjects[subject] = Holder(None, mine)
         return
-    arriving = ready.ids[0]
+    arriving = element.ids[0]
     paired = Flag.NONE
     if held != arriving:
-        if held is not None and _depart(sheaf, ready, held, mine, was_held=True, flag=Flag.SECONDARY):
+        if held is not None and _depart(sheaf, element, held, mine, was_held=True, flag=Flag.SECONDARY):
             paired = Flag.COMPANION
         sheaf.join(arriving)
     outranks = Rank(max(mine + 1, sheaf.entry(arriving).rank))
     standing = Flag.ANONYMOUS if sheaf.held_anonymously(arriving) else Flag.RELEASED
-    sheaf.want(_element(ready, ready.ids, outranks, add=True, flags=paired | standing))
+    flags = int(paired | standing)
+    sheaf.want(Element(True, element.ids, element.fields, outranks, element.row, flags, element.created))
     sheaf.subjects[subject] = Holder(arriving, mine)
 
 
-def _depart(sheaf: _Sheaf, ready: Ready, identity: bytes | None, mine: Rank, *, was_held: bool, flag: Flag) -> bool:
+def _depart(sheaf: _Sheaf, row: Element, identity: bytes | None, mine: Rank, *, was_held: bool, flag: Flag) -> bool:
     """A subject lets go of an identity: a REMOVE if nobody else holds it, else nothing to do. Whether it was wanted."""
     if identity is None:
         return False
     last = sheaf.leave(identity) if was_held else not sheaf.holding(identity) and not sheaf.held_anonymously(identity)
     if last:
-        own = bool(ready.ids) and ready.ids[0] == identity
-        element = _element(
-            ready, ready.ids if own else (identity,), Rank(max(mine, sheaf.entry(identity).rank)), add=False, flags=flag
-        )
-        sheaf.want(element if own else _with(element, fields=b""))
+        own = bool(row.ids) and row.ids[0] == identity
+        outranks = Rank(max(mine, sheaf.entry(identity).rank))
+        ids, fields = (row.ids, row.fields) if own else ((identity,), b"")
+        sheaf.want(Element(False, ids, fields, outranks, row.row, int(flag), row.created))
     return last
-
-
-def _element(ready: Ready, ids: tuple[bytes, ...], at: Rank, *, add: bool, flags: int = Flag.NONE) -> Element:
-    return Element(add, ids, ready.fields, at, ready.row, int(flags), ready.created)
 
 
 def _completed(sheaf: _Sheaf) -> list[Element]:
@@ -291,8 +279,9 @@ def _with(element: Element, **changed: object) -> Element:
 
 def arranged(elements: list[Element]) -> list[Draft]:
     """Elements that share a key stand in different drafts, in the order of their rows; a draft holds at most 5,000."""
+    alike = shape(elements)
     levels: list[list[Element]] = [[]]
-    if not are_plain(elements):
+    if not alike.plain:
         above: dict[bytes, int] = {}
         for element in elements:
             keys = element.keys
@@ -305,7 +294,7 @@ def arranged(elements: list[Element]) -> list[Draft]:
     else:
         levels[0] = elements
     return [
-        Draft(level[start : start + MOST_ELEMENTS])
+        Draft(level[start : start + MOST_ELEMENTS], shape=alike)
         for level in levels
         for start in range(0, max(len(level), 1), MOST_ELEMENTS)
     ]

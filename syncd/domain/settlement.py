@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from math import ceil, log2
 from typing import Final, assert_never
 
-from syncd.domain.batch import LOWEST, BatchId, BatchKind, Element, State
+from syncd.domain.batch import LOWEST, BatchId, BatchKind, Element, Shape, State, shape
 from syncd.domain.outcome import (
     Conflict,
     Delivered,
@@ -71,6 +71,7 @@ class Journey:
     segment_id: int
     kind: BatchKind
     elements: list[Element]
+    shape: Shape
     states: bytearray
     parts: list[Part]
     attempts: int = 0
@@ -88,17 +89,25 @@ class Journey:
 
     @classmethod
     def begin(
-        cls, batch: BatchId, segment_id: int, kind: BatchKind, elements: list[Element], states: bytes | None = None
+        cls,
+        batch: BatchId,
+        segment_id: int,
+        kind: BatchKind,
+        elements: list[Element],
+        states: bytes | None = None,
+        *,
+        alike: Shape | None = None,
     ) -> Journey:
-        """The journey of a stored batch; what `states` says is settled does not go again."""
+        """The journey of a stored batch; what `states` says is settled does not go again. `alike` is the elements' shape
+        where somebody knows it already.
+        """
         known = bytearray(states) if states else bytearray(len(elements))
         unsettled: Sequence[int] = range(len(elements))
         if states:
             unsettled = [index for index, state in enumerate(known) if state == State.OPEN]
         accepted = State.ACCEPTED in known
-        return cls(
-            batch, segment_id, kind, elements, known, [Part(unsettled)] if unsettled else [], accepted_any=accepted
-        )
+        parts = [Part(unsettled)] if unsettled else []
+        return cls(batch, segment_id, kind, elements, alike or shape(elements), known, parts, accepted_any=accepted)
 
     def unknown(self, step: Step) -> set[int]:
         """The elements of which nobody will know what LinkedIn holds once this step has closed the batch."""

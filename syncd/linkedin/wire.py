@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from syncd.domain.batch import DIGEST, Element
+from syncd.domain.batch import DIGEST, Element, Shape
 from syncd.domain.change import Action
 from syncd.domain.outcome import Answer, Delivered, Fate, Refusal, Unclear, element_fate
 from syncd.linkedin.words import LENIENT, words_of
@@ -52,26 +52,21 @@ class _Results(msgspec.Struct):
 _RESULTS: Final = msgspec.json.Decoder(_Results)
 
 
-def user_batch(people: Sequence[Element]) -> bytes:
-    """The body of a request to `/users`. Most are known by the SHA-256 of their e-mail alone: their digests are written out
+def user_batch(people: Sequence[Element], shape: Shape) -> bytes:
+    """The body of a request to `/users`, for people of this shape. Most are known by the SHA-256 of their e-mail alone: their digests are written out
     together, and nothing is put together twice.
     """
-    keys = [person.ids[0] for person in people]
-    if not _are_digests(people, keys):
+    if not (people and shape.hashed):
         return batch_body(user_element(person.action, person.ids, person.fields) for person in people)
     starts = [_BEFORE_DIGEST[person.add] for person in people]
     starts[0] = _HEAD + starts[0].removeprefix(_NEXT)
     parts = [b'"}]'] * (4 * len(people))
     parts[0::4] = starts
-    parts[1::4] = hexlify(b"".join(keys), b",", DIGEST)[2:].split(b",%02x" % SHA256_EMAIL)
+    parts[1::4] = hexlify(b"".join([person.ids[0] for person in people]), b",", DIGEST)[2:].split(
+        b",%02x" % SHA256_EMAIL
+    )
     parts[3::4] = [person.fields for person in people]
     return b"".join([*parts, b"}]}"])
-
-
-def _are_digests(people: Sequence[Element], keys: Sequence[bytes]) -> bool:
-    """Whether each has one id, and that is a SHA-256; `keys` are their identities."""
-    alone = {len(person.ids) for person in people} == {1}
-    return alone and set(map(len, keys)) == {DIGEST} and {key[0] for key in keys} == {SHA256_EMAIL}
 
 
 def company_batch(companies: Sequence[Element]) -> bytes:

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.access import By, Person
-from syncd.domain.change import Action, Change, Kind
+from syncd.domain.change import Action, Changes, Kind
 from syncd.errors import Rejected
 from syncd.operations import audit
 from syncd.operations.audit import Deed
@@ -126,7 +126,7 @@ class _Poster:
 
     def _judge(self, start: int, verdict: Verdict) -> None:
         """Some lines, those of a segment together, for the road judges by kind."""
-        changes: dict[str, list[Change]] = {}
+        rows: dict[str, list[tuple[int, str, str | None, str, int]]] = {}
         for number, line in enumerate(self._lines[start : start + _AT_ONCE], start + 1):
             if not line.strip():
                 self._refused.add(number)
@@ -135,11 +135,11 @@ class _Poster:
             if posted is None:
                 self._refuse(verdict, number, problem)
                 continue
-            change = Change(number, posted.action, posted.subject_id, _encode(posted.payload).decode(), 0)
-            changes.setdefault(posted.segment, []).append(change)
-        for segment, some in changes.items():
+            row = (number, posted.action, posted.subject_id, _encode(posted.payload).decode(), 0)
+            rows.setdefault(posted.segment, []).append(row)
+        for segment, some in rows.items():
             kind = self._known.kinds[segment]
-            _ready, deaths = prepared(some, kind, allow_names_only=self._allow_names_only)
+            _rows, deaths = prepared(Changes.of(some), kind, epoch=0, allow_names_only=self._allow_names_only)
             for death in deaths:
                 self._refuse(verdict, death.row, death.detail)
             verdict.good += len(some) - len(deaths)

@@ -100,7 +100,8 @@ async def _sent(flight: Flight, going: Sequence[int]) -> Outcome:
     elements = flight.turn.batch.journey.elements
     chosen = elements if len(going) == len(elements) else [elements[index] for index in going]
     resource: Literal["users", "companies"] = "users" if flight.road.resource == "users" else "companies"
-    body = wire.user_batch(chosen) if resource == "users" else wire.company_batch(chosen)
+    shape = flight.turn.batch.journey.shape
+    body = wire.user_batch(chosen, shape) if resource == "users" else wire.company_batch(chosen)
     dmp_id = flight.turn.lane.segment.dmp_id
     assert dmp_id is not None
     return await streams.send(

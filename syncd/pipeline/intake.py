@@ -8,15 +8,15 @@ one at a time, each named before it is touched, and the one that was named when 
 from __future__ import annotations
 
 from collections import Counter
-from operator import attrgetter
+from itertools import repeat
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain import collapse
-from syncd.domain.batch import MOST_ELEMENTS, BatchId, BatchKind, Draft, Entry, RowFate
-from syncd.domain.change import Action, Change, Kind, Reason
-from syncd.domain.collapse import Death, Harvest, Known, Ready
+from syncd.domain.batch import MOST_ELEMENTS, BatchId, BatchKind, Draft, Element, Entry, Flag, RowFate
+from syncd.domain.change import Changes, Kind, Reason, ranks
+from syncd.domain.collapse import Death, Harvest, Known, Rows
 from syncd.domain.company import prepare_companies
 from syncd.domain.events import RowQuarantined, RowsTaken
 from syncd.domain.identity import Ids, Invalid
@@ -52,7 +52,7 @@ async def gather(lane: Lane, member: Member, tools: Tools) -> None:
         lane.brimming = taken.rows >= most / _BRIMMING
         for number, draft in zip(taken.numbers, taken.harvest.drafts, strict=True):
             if draft.elements:
-                lane.add(Journey.begin(number, lane.segment.id, BatchKind.LIVE, draft.elements))
+                lane.add(Journey.begin(number, lane.segment.id, BatchKind.LIVE, draft.elements, alike=draft.shape))
         if taken.rows:
             tools.emit(_told(lane, taken, tools.monotonic() - started))
 
@@ -88,12 +88,10 @@ class _Taken:
 
     __slots__ = ("epoch", "harvest", "highest", "more", "numbers", "rows")
 
-    def __init__(
-        self, changes: list[Change], harvest: Harvest, numbers: list[BatchId], *, epoch: int, more: bool
-    ) -> None:
+    def __init__(self, changes: Changes, harvest: Harvest, numbers: list[BatchId], *, epoch: int, more: bool) -> None:
         self.epoch = epoch
         self.rows = len(changes)
-        self.highest = changes[-1].id if changes else 0
+        self.highest = changes.rows[-1] if changes else 0
         self.harvest = harvest
         self.numbers = numbers
         self.more = more
@@ -109,14 +107,14 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
     if parked is not None:
         member.epoch_parked = True
         tools.origin.parked(parked)
-        return _Taken([], Harvest([], [], {}, {}), [], epoch=mark.epoch, more=False)
+        return _Taken(Changes(), Harvest([], [], {}, {}), [], epoch=mark.epoch, more=False)
     changes = await outbox.take(connection, segment.key, most)
     if not changes:
         await intakes.ended(connection, segment.id, [], mark.high_water, crashes=0, subjects=False)
-        return _Taken([], Harvest([], [], {}, {}), [], epoch=mark.epoch, more=False)
-    ready, deaths = prepared(changes, segment.kind, allow_names_only=tools.allow_names_only)
-    sifted = await tools.suppression.sift(connection, segment.key, ready, mark.suppressed)
-    known = await _known(connection, lane, sifted.ready, mark)
+        return _Taken(Changes(), Harvest([], [], {}, {}), [], epoch=mark.epoch, more=False)
+    rows, deaths = prepared(changes, segment.kind, epoch=mark.epoch, allow_names_only=tools.allow_names_only)
+    sifted = await tools.suppression.sift(connection, segment.key, rows, mark.suppressed)
+    known = await _known(connection, lane, sifted.rows, mark)
     going, needless = sifted.settled(known)
     harvest = collapse.collapse(going, [*deaths, *sifted.deaths], known)
     harvest.drafts[0].rows.extend((row, RowFate.NEEDLESS) for row in needless)
@@ -124,7 +122,7 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
     more = len(changes) == most
     crashes = 1 if more and most > 1 else mark.crashes if most == 1 else 0
     numbers = await intakes.ended(
-        connection, segment.id, harvest.drafts, changes[-1].id, crashes=crashes, subjects=bool(harvest.subjects)
+        connection, segment.id, harvest.drafts, changes.rows[-1], crashes=crashes, subjects=bool(harvest.subjects)
     )
     await batches.bury_rows(connection, segment.id, numbers[0], harvest.deaths)
     if harvest.released:
@@ -134,58 +132,57 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
     return _Taken(changes, harvest, numbers, epoch=mark.epoch, more=more)
 
 
-def prepared(changes: list[Change], kind: Kind, *, allow_names_only: bool) -> tuple[list[Ready], list[Death]]:
+def prepared(changes: Changes, kind: Kind, *, epoch: int, allow_names_only: bool) -> tuple[Rows, list[Death]]:
     """Rows as elements-to-be, and dead letters for those that cannot be."""
-    payloads = [change.payload for change in changes]
     if kind is Kind.USER:
-        found, fields = prepare_users(payloads, allow_names_only=allow_names_only)
+        found, fields = prepare_users(changes.payloads, allow_names_only=allow_names_only)
     else:
-        found, fields = prepare_companies(payloads)
-    actions = map(_ACTIONS.get, [change.action for change in changes])
-    ready = [
-        Ready(change.id, action, None, ids, more, change.created)
-        for change, action, ids, more in zip(changes, actions, found, fields, strict=True)
-        if change.subject is None and action is not None and type(ids) is tuple
-    ]
-    if len(ready) == len(changes):
-        return ready, []
-    usual = {one.row for one in ready}
-    others = [
-        _judged(change, ids, more)
-        for change, ids, more in zip(changes, found, fields, strict=True)
-        if change.id not in usual
-    ]
-    ready += [one for one in others if isinstance(one, Ready)]
-    return sorted(ready, key=attrgetter("row")), [one for one in others if isinstance(one, Death)]
+        found, fields = prepare_companies(changes.payloads)
+    adds = [_ADDS.get(action) for action in changes.actions]
+    at = ranks(epoch, changes.rows)
+    if None not in adds and not set(changes.subjects) - {None} and set(map(type, found)) <= {tuple}:
+        columns = (adds, found, fields, at, changes.rows, repeat(int(Flag.ANONYMOUS)), changes.created)
+        return Rows(list(map(Element, *columns))), []
+    elements, subjects, deaths = [], {}, []
+    for row, add, subject, ids, more, mine, created in zip(
+        changes.rows, adds, changes.subjects, found, fields, at, changes.created, strict=True
+    ):
+        one = _judged(row, add, subject, ids)
+        if isinstance(one, Death):
+            deaths.append(one)
+            continue
+        flags = Flag.ANONYMOUS if subject is None else Flag.NONE
+        elements.append(Element(bool(add), one, more if one else b"", mine, row, int(flags), created))
+        if subject is not None:
+            subjects[row] = subject
+    return Rows(elements, subjects), deaths
 
 
-def _judged(change: Change, ids: Ids | Invalid, fields: bytes) -> Ready | Death:
-    action, subject = _ACTIONS.get(change.action), change.subject
-    if action is None:
-        return Death(change.id, Reason.UNKNOWN_ACTION, "the action is neither ADD nor REMOVE")
+def _judged(row: int, add: bool | None, subject: str | None, ids: Ids | Invalid) -> Ids | Death:
+    """The ids of a row that can be sent, none for a REMOVE that names its subject only."""
+    if add is None:
+        return Death(row, Reason.UNKNOWN_ACTION, "the action is neither ADD nor REMOVE")
     if subject is not None and not 0 < len(subject) <= _LONGEST_SUBJECT:
-        return Death(change.id, Reason.BAD_SUBJECT, f"subject_id must have 1 to {_LONGEST_SUBJECT} characters")
+        return Death(row, Reason.BAD_SUBJECT, f"subject_id must have 1 to {_LONGEST_SUBJECT} characters")
     if not isinstance(ids, Invalid):
-        return Ready(change.id, action, subject, ids, fields, change.created)
-    if subject is not None and action is Action.REMOVE:
-        return Ready(change.id, action, subject, (), b"", change.created)
-    return Death(change.id, ids.reason, ids.detail)
+        return ids
+    return () if subject is not None and not add else Death(row, ids.reason, ids.detail)
 
 
-_ACTIONS: Final = {"ADD": Action.ADD, "REMOVE": Action.REMOVE}
+_ADDS: Final = {"ADD": True, "REMOVE": False}
 
 
-async def _known(connection: AsyncConnection, lane: Lane, ready: list[Ready], mark: intakes.Mark) -> Known:
+async def _known(connection: AsyncConnection, lane: Lane, rows: Rows, mark: intakes.Mark) -> Known:
     """What open batches and the ledger say of those who need it. Open batches are asked first: one that closes
     meanwhile has its word in the ledger already.
     """
     segment = lane.segment
-    named = {row.subject for row in ready if row.subject is not None}
+    named = set(rows.subjects.values())
     subjects = await ledger.lines(connection, segment.id, named) if named else {}
     if lane.is_paired:
-        identities = {row.ids[0] for row in ready if row.ids}
+        identities = {element.ids[0] for element in rows.elements if element.ids}
     else:
-        identities = collapse.in_question(ready, mark.high_water)
+        identities = collapse.in_question(rows, mark.high_water)
     identities.update(line.identity for line in subjects.values() if line.identity is not None)
     latest = {identity: lane.latest(identity) for identity in identities}
     entries: dict[bytes, Entry] = await ledger.entries(connection, segment.id, identities)

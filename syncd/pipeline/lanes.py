@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
-from syncd.domain.batch import BatchKind, Element, Entry, Flag, State, are_plain, keeps_fields, standing
+from syncd.domain.batch import BatchKind, Element, Entry, Flag, State, keeps_fields, standing
 from syncd.domain.segment import TRIED_AGAIN, Segment
 from syncd.domain.settlement import Journey, Part, Step
 
@@ -35,7 +35,6 @@ class Open:
     journey: Journey
     keys: AbstractSet[bytes]
     index: dict[bytes, int]
-    plain: bool = False
     behind: set[Open] = field(default_factory=set)
     in_flight: set[Part] = field(default_factory=set)
     settling: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -61,8 +60,8 @@ class Open:
         else:
             left, remaining = range(len(elements)), elements
         self.index = dict(zip([element.ids[0] for element in remaining], left, strict=True))
-        self.plain = are_plain(elements)
-        self.keys = self.index.keys() if self.plain else {key for element in remaining for key in element.keys}
+        plain = self.journey.shape.plain
+        self.keys = self.index.keys() if plain else {key for element in remaining for key in element.keys}
 
     def next_part(self, now: float) -> Part | None:
         """The part that may go now; while nothing of the batch was accepted, its parts go one at a time, the largest first:
@@ -204,7 +203,7 @@ class Lane:
     @property
     def is_paired(self) -> bool:
         """Whether an open batch holds elements of several ids, so that even a plain ADD may have to repeat some."""
-        return any(not batch.plain for batch in self.batches)
+        return any(not batch.journey.shape.plain for batch in self.batches)
 
     @property
     def is_idle(self) -> bool:

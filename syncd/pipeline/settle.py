@@ -71,7 +71,7 @@ def is_usual(journey: Journey, step: Step) -> bool:
     """Whether everything was accepted in one request and nothing else is to be written than that."""
     whole = len(step.accepted) == len(journey.elements)
     alone = whole and not (step.again or step.held or journey.held or journey.uncertain or journey.doubted)
-    return alone and not any(flags & Flag.COMPANION for flags in {element.flags for element in journey.elements})
+    return alone and not journey.shape.flags & Flag.COMPANION
 
 
 async def _closed_at_once(
@@ -84,6 +84,7 @@ async def _closed_at_once(
         batch=journey.id,
         segment_id=journey.segment_id,
         elements=elements,
+        shape=journey.shape,
         rows_applied=rows.applied,
         attempts=journey.attempts + 1,
         words=step.words,
@@ -105,7 +106,7 @@ async def _write(
     if doubted and step.settles and await batches.is_written(connection, journey.id, states):
         return moment, await _rows(connection, journey, step, accepted), closes
     if accepted:
-        await ledger.record(connection, journey.segment_id, journey.id, accepted)
+        await ledger.record(connection, journey.segment_id, journey.id, accepted, journey.shape)
     if step.refused:
         await batches.bury_elements(connection, journey.segment_id, journey.id, step.refused, elements)
     rows = await _rows(connection, journey, step, accepted)

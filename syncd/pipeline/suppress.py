@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.batch import Element
-from syncd.domain.change import Action, Reason
-from syncd.domain.collapse import Death, Known, Ready
+from syncd.domain.change import Reason
+from syncd.domain.collapse import Death, Known, Rows
 from syncd.domain.erasing import telling
 from syncd.domain.suppression import Sieve, SuppressionKey, subject
 from syncd.store import suppressions
@@ -30,23 +30,21 @@ DETAIL: Final = "whom it names was erased or has opted out: nobody adds them aga
 class Sifted:
     """Rows that may go on, dead letters for those that may not, and departures of people who are suppressed."""
 
-    ready: list[Ready]
+    rows: Rows
     deaths: list[Death] = field(default_factory=list)
-    leaving: list[Ready] = field(default_factory=list)
+    leaving: Sequence[Element] = ()
 
-    def settled(self, known: Known) -> tuple[list[Ready], list[int]]:
+    def settled(self, known: Known) -> tuple[Rows, list[int]]:
         """What goes on, and the rows of departures that nothing is known of: they are true already, and would only bring
         back what was erased.
         """
+        subjects = self.rows.subjects
         needless = {
-            ready.row
-            for ready in self.leaving
-            if not (ready.ids and ready.ids[0] in known.entries)
-            and (ready.subject is None or ready.subject not in known.subjects)
+            element.row
+            for element in self.leaving
+            if not (element.ids and element.ids[0] in known.entries) and subjects.get(element.row) not in known.subjects
         }
-        if not needless:
-            return self.ready, []
-        return [ready for ready in self.ready if ready.row not in needless], sorted(needless)
+        return self.rows.without(needless) if needless else self.rows, sorted(needless)
 
 
 class Suppression:
@@ -57,19 +55,17 @@ class Suppression:
         self._sieve = Sieve()
         self._last = 0
 
-    async def sift(self, connection: AsyncConnection, segment: str, ready: list[Ready], state: State) -> Sifted:
+    async def sift(self, connection: AsyncConnection, segment: str, rows: Rows, state: State) -> Sifted:
         """Raises BadConfiguration if the list was made with another key."""
         if not state.entries:
-            return Sifted(ready)
-        places = await self._named(connection, segment, [(one.ids, one.subject) for one in ready], state)
-        if not places:
-            return Sifted(ready)
-        barred = {ready[place].row for place in places}
-        added = {one.row for one in ready if one.row in barred and one.action is Action.ADD}
+            return Sifted(rows)
+        people = [(element.ids, rows.subjects.get(element.row)) for element in rows.elements]
+        barred = [rows.elements[place] for place in sorted(await self._named(connection, segment, people, state))]
+        added = {element.row for element in barred if element.add}
         return Sifted(
-            [one for one in ready if one.row not in added],
+            rows.without(added) if added else rows,
             [Death(row, Reason.SUPPRESSED, DETAIL) for row in sorted(added)],
-            [one for one in ready if one.row in barred and one.row not in added],
+            [element for element in barred if not element.add],
         )
 
     async def barred(self, connection: AsyncConnection, elements: Sequence[Element]) -> set[bytes]:

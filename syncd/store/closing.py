@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Select, bindparam, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import BatchId, Element
+from syncd.domain.batch import BatchId, Element, Shape
 from syncd.store import ledger
 from syncd.store.leases import FENCE, Grant, lost, named
 from syncd.store.tables import batches, now
@@ -28,6 +28,7 @@ class Accepted:
     batch: BatchId
     segment_id: int
     elements: Sequence[Element]
+    shape: Shape
     rows_applied: int
     attempts: int
     words: str
@@ -76,7 +77,7 @@ async def close(connection: AsyncConnection, grant: Grant, accepted: Accepted) -
         "new_words": accepted.words,
         "new_uuid": accepted.uuid,
         **named(grant),
-        **ledger.columns(accepted.elements),
+        **ledger.columns(accepted.elements, accepted.shape),
     }
     row = (await connection.execute(CLOSE, given)).one_or_none()
     if row is None:

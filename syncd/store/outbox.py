@@ -6,7 +6,6 @@ their segment's member.
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Text, bindparam, case, cast, delete, func, literal_column, select
@@ -16,7 +15,7 @@ from sqlalchemy.sql.dml import ReturningDelete
 from sqlalchemy.types import NullType
 
 from syncd.domain.batch import MOST_PAYLOAD
-from syncd.domain.change import Change
+from syncd.domain.change import Changes
 from syncd.store.tables import epoch, now, outbox
 
 _SMALL: Final = 1_500
@@ -39,18 +38,17 @@ async def waiting(connection: AsyncConnection) -> set[str]:
     return set((await connection.execute(_KEYS)).scalars())
 
 
-async def take(connection: AsyncConnection, segment: str, most: int) -> list[Change]:
+async def take(connection: AsyncConnection, segment: str, most: int) -> Changes:
     """Deletes and returns the oldest rows of a segment, in the order of their ids: at most `most`, and at most 4 MiB of
     payload unless the first row alone is larger.
     """
     given = {"segment": segment, "most": most}
     if connection.dialect.name == "postgresql":
         columns = (await connection.execute(_TAKE_POSTGRESQL, given)).one()
-        changes = list(map(Change, *columns)) if columns[0] else []
-    else:
-        changes = [Change(*row) for row in await connection.execute(_TAKE_SQLITE, given)]
-    changes.sort(key=attrgetter("id"))
-    return changes
+        taken = Changes(*columns) if columns[0] else Changes()
+        in_order = sorted(taken.rows)
+        return taken if taken.rows == in_order else Changes.of(sorted(zip(*columns, strict=True)))
+    return Changes.of(sorted((await connection.execute(_TAKE_SQLITE, given)).tuples()))
 
 
 async def oldest(connection: AsyncConnection, segment: str, most: int) -> list[int]:

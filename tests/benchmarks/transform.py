@@ -6,8 +6,8 @@ import json
 import time
 from pathlib import Path
 
-from syncd.domain.batch import pack
-from syncd.domain.change import Change, Kind
+from syncd.domain.batch import pack, shape
+from syncd.domain.change import Changes, Kind
 from syncd.domain.collapse import Known, collapse
 from syncd.linkedin import wire
 from syncd.pipeline.intake import prepared
@@ -22,14 +22,14 @@ async def transform(_directory: Path, size: Size) -> list[Figure]:
     bodies = []
     begun = time.process_time()
     for start in range(0, size.people, _BATCH):
-        rows = [
-            Change(start + place + 1, "ADD", None, text, 1_700_000_000_000)
-            for place, text in enumerate(texts[start : start + _BATCH])
-        ]
-        ready, deaths = prepared(rows, Kind.USER, allow_names_only=False)
-        for draft in collapse(ready, deaths, Known(1, 0)).drafts:
+        some = texts[start : start + _BATCH]
+        changes = Changes.of(
+            (start + place, "ADD", None, text, 1_700_000_000_000) for place, text in enumerate(some, start=1)
+        )
+        rows, deaths = prepared(changes, Kind.USER, epoch=1, allow_names_only=False)
+        for draft in collapse(rows, deaths, Known(1, 0)).drafts:
             pack(draft.elements)
-            bodies.append(wire.user_batch(draft.elements))
+            bodies.append(wire.user_batch(draft.elements, shape(draft.elements)))
     seconds = time.process_time() - begun
     sent = [element for body in bodies for element in json.loads(body)["elements"]]
     assert len(sent) == size.people

@@ -301,7 +301,7 @@ async def repeats(stage: Stage) -> None:
 # Mutants --------------------------------------------------------------------------------------------------------------
 _CURSOR = """
 from sqlalchemy import text as _sql
-from syncd.domain.change import Change as _Change
+from syncd.domain.change import Changes as _Changes
 from syncd.store import outbox as _outbox
 _cursor = {}
 _ROWS = '''with found as (select id from syncd.outbox where segment_key = :key and id > :after order by id limit :most %s)
@@ -310,21 +310,21 @@ _ROWS = '''with found as (select id from syncd.outbox where segment_key = :key a
 async def _take(connection, segment, most):
     given = {"key": segment, "after": _cursor.get(segment, 0) if CURSOR else 0, "most": most}
     rows = await connection.execute(_sql(_ROWS % LOCK), given)
-    changes = sorted((_Change(*row) for row in rows), key=lambda one: one.id)
+    changes = _Changes.of(sorted(rows.tuples()))
     if changes:
-        _cursor[segment] = changes[-1].id
+        _cursor[segment] = changes.rows[-1]
     return changes
 _outbox.take = _take
 """
 _XID = """
 from sqlalchemy import text as _sql
-from syncd.domain.change import Change as _Change
+from syncd.domain.change import Changes as _Changes
 from syncd.store import outbox as _outbox
 _ROWS = '''delete from syncd.outbox where id in (select id from syncd.outbox where segment_key = :key order by id limit :most)
     returning xmin::text::bigint, id, action, subject_id, payload::text, (date_part('epoch', created_at) * 1000)::bigint'''
 async def _take(connection, segment, most):
     rows = await connection.execute(_sql(_ROWS), {"key": segment, "most": most})
-    return [_Change(*row[1:]) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
+    return _Changes.of(row[1:] for row in sorted(rows.tuples(), key=lambda row: (row[0], row[1])))
 _outbox.take = _take
 """
 _NO_LEASE = """

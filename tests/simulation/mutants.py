@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain import settlement
-from syncd.domain.batch import BatchId, Element
+from syncd.domain.batch import BatchId, Element, Shape
 from syncd.domain.outcome import Delivered, Unclear
 from syncd.linkedin import pacing, streams, wire
 from syncd.pipeline import deliver, intake, refresh, resend, settle
@@ -69,8 +69,10 @@ def no_tombstones() -> None:
     """A departure leaves nothing that a late commit could be held against."""
     honest = ledger.record
 
-    async def record(connection: AsyncConnection, segment: int, batch: BatchId, accepted: Sequence[Element]) -> None:
-        await honest(connection, segment, batch, accepted)
+    async def record(
+        connection: AsyncConnection, segment: int, batch: BatchId, accepted: Sequence[Element], of: Shape
+    ) -> None:
+        await honest(connection, segment, batch, accepted, of)
         await connection.execute(delete(lines).where(~lines.c.present))
 
     _put(ledger, record)

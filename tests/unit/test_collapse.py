@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
+from typing import TypeAlias
 
 from syncd.domain import collapse as collapsing
 from syncd.domain.batch import MOST_ELEMENTS, Element, Entry, Flag, RowFate
 from syncd.domain.change import Action, Part, Rank, Reason, rank
-from syncd.domain.collapse import Death, Harvest, Holder, Known, Ready, arranged, in_question
+from syncd.domain.collapse import Death, Harvest, Holder, Known, Rows, arranged, in_question
 
 EPOCH = 2
+Row: TypeAlias = tuple[Element, str | None]
 ADD, REMOVE = Action.ADD, Action.REMOVE
 OLD, NEW = b',"companyName":"Old"', b',"companyName":"New"'
 
@@ -24,9 +27,16 @@ def firm(name: str) -> bytes:
 
 def row(
     number: int, action: Action, identity: bytes | None, *more: bytes, subject: str | None = None, fields: bytes = b""
-) -> Ready:
+) -> Row:
     ids = () if identity is None else (identity, *more)
-    return Ready(number, action, subject, ids, fields, 1)
+    flags = Flag.ANONYMOUS if subject is None else Flag.NONE
+    return Element(action is ADD, ids, fields, at(number), number, int(flags), 1), subject
+
+
+def together(rows: Iterable[Row]) -> Rows:
+    given = list(rows)
+    named = {element.row: subject for element, subject in given if subject is not None}
+    return Rows([element for element, _ in given], named)
 
 
 def at(number: int, part: Part = Part.FIRST) -> Rank:
@@ -42,7 +52,7 @@ def gone(identity: bytes, decided: int, fields: bytes = b"") -> Entry:
 
 
 def reap(
-    *rows: Ready,
+    *rows: Row,
     entries: dict[bytes, Entry] | None = None,
     subjects: dict[str, Holder] | None = None,
     holders: dict[bytes, int] | None = None,
@@ -50,7 +60,7 @@ def reap(
     deaths: list[Death] | None = None,
 ) -> Harvest:
     known = Known(EPOCH, high_water, entries or {}, subjects or {}, holders or {})
-    return collapsing.collapse(rows, deaths or [], known)
+    return collapsing.collapse(together(rows), deaths or [], known)
 
 
 def said(harvest: Harvest) -> list[list[tuple[str, bytes]]]:
@@ -327,13 +337,13 @@ def test_an_email_that_passes_from_one_subject_to_another_stays() -> None:
 
 
 def test_a_rows_fate_is_looked_up_only_where_it_can_matter() -> None:
-    assert not in_question([row(5, ADD, user("a"))], 4)
-    assert in_question([row(5, ADD, user("a"))], 5)
-    assert in_question([row(5, REMOVE, user("a"))], 4)
-    assert in_question([row(5, ADD, user("a"), b"\x03d")], 4)
-    assert in_question([row(5, ADD, user("a"), subject="s")], 4)
-    assert in_question([row(5, ADD, firm("x"), fields=NEW)], 4)
-    assert in_question([row(5, ADD, b"\x04names", fields=b",x")], 4)
+    assert not in_question(together([row(5, ADD, user("a"))]), 4)
+    assert in_question(together([row(5, ADD, user("a"))]), 5)
+    assert in_question(together([row(5, REMOVE, user("a"))]), 4)
+    assert in_question(together([row(5, ADD, user("a"), b"\x03d")]), 4)
+    assert in_question(together([row(5, ADD, user("a"), subject="s")]), 4)
+    assert in_question(together([row(5, ADD, firm("x"), fields=NEW)]), 4)
+    assert in_question(together([row(5, ADD, b"\x04names", fields=b",x")]), 4)
 
 
 def test_elements_that_only_follow_a_row_do_not_decide_it() -> None:

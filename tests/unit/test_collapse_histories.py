@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -26,14 +27,37 @@ from syncd.domain.batch import (
     pack_sent,
     unpack_sent,
 )
-from syncd.domain.change import Action, Kind, Rank, outbox_id
-from syncd.domain.collapse import Harvest, Holder, Known, Ready
+from syncd.domain.change import Action, Kind, Rank, outbox_id, rank
+from syncd.domain.collapse import Harvest, Holder, Known, Rows
 from syncd.domain.outcome import Delivered, Fate, Refusal
 from syncd.domain.segment import MemberKey, Segment, SegmentKey
 from syncd.domain.settlement import Circumstances, Journey, Part, Step, decide
 from syncd.pipeline.lanes import Lane, Open
 
 EPOCH = 3
+
+
+class Ready(NamedTuple):
+    """A row of the outbox that was prepared."""
+
+    row: int
+    action: Action
+    subject: str | None
+    ids: tuple[bytes, ...]
+    fields: bytes
+
+
+def together(rows: Iterable[Ready]) -> Rows:
+    elements, subjects = [], {}
+    for row in rows:
+        flags = Flag.ANONYMOUS if row.subject is None else Flag.NONE
+        at = rank(EPOCH, row.row)
+        elements.append(Element(row.action is Action.ADD, row.ids, row.fields, at, row.row, int(flags), 1))
+        if row.subject is not None:
+            subjects[row.row] = row.subject
+    return Rows(elements, subjects)
+
+
 ACCEPT, LOSE_ANSWER, NOTHING = "accept", "lose_answer", "nothing"
 
 
@@ -142,7 +166,7 @@ class World:
     ) -> None:
         """A row is written; a late one is committed by `commit`."""
         self.last_id += 1
-        row = Ready(self.last_id, action, subject, ids, fields, 1)
+        row = Ready(self.last_id, action, subject, ids, fields)
         self.everything.append(row)
         (self.limbo if late else self.outbox).append(row)
 
@@ -156,7 +180,7 @@ class World:
         if not taken:
             return
         self.outbox = [row for row in self.outbox if row not in taken]
-        harvest = collapsing.collapse(taken, [], self._known(taken))
+        harvest = collapsing.collapse(together(taken), [], self._known(taken))
         _check_harvest(taken, harvest)
         for row in taken:
             self.arrivals.feed(row)
@@ -177,7 +201,7 @@ class World:
         lines = {
             row.subject: self.subjects[row.subject] for row in rows if row.subject in self.subjects and row.subject
         }
-        identities = collapsing.in_question(rows, self.high_water)
+        identities = collapsing.in_question(together(rows), self.high_water)
         identities |= {line.identity for line in lines.values() if line.identity is not None}
         entries = {}
         for identity in identities:

@@ -8,8 +8,8 @@ import pickle
 import pytest
 
 from syncd.domain.batch import BatchId, BatchKind, Draft, Element, Entry, RowFate, Sent
-from syncd.domain.change import Action, Change, rank
-from syncd.domain.collapse import Death, Harvest, Holder, Known, Ready
+from syncd.domain.change import Changes, rank
+from syncd.domain.collapse import Death, Harvest, Holder, Known, Rows
 from syncd.domain.identity import Prepared
 from syncd.domain.settlement import Journey
 from syncd.domain.token import Tokens
@@ -34,14 +34,14 @@ def prepared() -> Prepared:
 
 
 VALUES = [
-    Change(7, f"ADD {EMAIL}", f"subject {EMAIL}", f'{{"email": "{EMAIL}"}}', 1),
+    Changes.of([(7, f"ADD {EMAIL}", f"subject {EMAIL}", f'{{"email": "{EMAIL}"}}', 1)]),
     prepared(),
     ELEMENT,
     Sent((KEY,), FIELDS),
     ENTRY,
     HOLDER,
     Draft([ELEMENT], [(7, RowFate.TAKEN)]),
-    Ready(7, Action.ADD, EMAIL, (KEY,), FIELDS, 0),
+    Rows([ELEMENT], {7: EMAIL}),
     Known(0, 7, {KEY: ENTRY}, {EMAIL: HOLDER}, {KEY: 1}),
     Harvest([Draft([ELEMENT])], list[Death](), {EMAIL: HOLDER}, {KEY: RANK}),
     Journey.begin(BatchId(1), 1, BatchKind.LIVE, [ELEMENT]),

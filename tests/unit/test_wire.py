@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.domain.batch import Element
+from syncd.domain.batch import Element, shape
 from syncd.domain.outcome import Delivered, Fate, Refusal, Unclear
 from syncd.linkedin.wire import batch_body, company_batch, company_element, results, user_batch, user_element
 
@@ -81,8 +81,8 @@ def test_people_written_together_are_written_as_each_alone(
     for given_people in (hashed, [*hashed, *others], [*others, *hashed]):
         people = [Element(add, ids, fields, rank=1, row=1) for add, ids, fields in given_people]
         alone = [user_element(person.action, person.ids, person.fields) for person in people]
-        assert user_batch(people) == batch_body(alone)
-        assert json.loads(user_batch(people))["elements"] == [json.loads(one) for one in alone]
+        assert user_batch(people, shape(people)) == batch_body(alone)
+        assert json.loads(user_batch(people, shape(people)))["elements"] == [json.loads(one) for one in alone]
 
 
 def test_companies_written_together_are_written_as_each_alone() -> None:

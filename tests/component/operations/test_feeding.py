@@ -31,8 +31,8 @@ async def test_payloads_reach_the_outbox_in_their_order(database: Database, sett
     assert await put(database, settings, *given) == feeding.Enqueued(rows=12, id=None)
     async with database.begin() as connection:
         taken = await outbox.take(connection, "trial", 20)
-    assert [json.loads(change.payload) for change in taken] == [json.loads(one) for one in given]
-    assert {change.subject for change in taken} == {None}
+    assert list(map(json.loads, taken.payloads)) == [json.loads(one) for one in given]
+    assert set(taken.subjects) == {None}
 
 
 async def test_more_than_a_chunk_is_still_one_transaction(database: Database, settings: Settings) -> None:
@@ -44,8 +44,9 @@ async def test_more_than_a_chunk_is_still_one_transaction(database: Database, se
 async def test_a_single_row_is_known_by_its_id(database: Database, settings: Settings) -> None:
     first = await put(database, settings, '{"name":"Ärzte 🩺"}', segment="firms", subject="c-1")
     async with database.begin() as connection:
-        (change,) = await outbox.take(connection, "firms", 5)
-    assert (change.id, change.subject, json.loads(change.payload)) == (first.id, "c-1", {"name": "Ärzte 🩺"})
+        taken = await outbox.take(connection, "firms", 5)
+    assert (list(taken.rows), list(taken.subjects)) == ([first.id], ["c-1"])
+    assert [json.loads(payload) for payload in taken.payloads] == [{"name": "Ärzte 🩺"}]
 
 
 async def test_an_unknown_segment_is_refused_unless_it_is_wanted(database: Database, settings: Settings) -> None:

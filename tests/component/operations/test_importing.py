@@ -33,7 +33,8 @@ async def run(
 async def taken(database: Database, segment: str = "trial") -> list[tuple[str, str | None, Any]]:
     async with database.begin() as connection:
         changes = await outbox.take(connection, segment, 5_000)
-    return [(change.action, change.subject, json.loads(change.payload)) for change in changes]
+    payloads = map(json.loads, changes.payloads)
+    return list(zip(changes.actions, changes.subjects, payloads, strict=True))
 
 
 def written(tmp_path: Path, content: str | bytes, name: str = "people.csv") -> Path:

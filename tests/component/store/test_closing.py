@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from syncd.domain.batch import BatchKind, Draft, Element, Flag, RowFate
+from syncd.domain.batch import BatchKind, Draft, Element, Flag, RowFate, shape
 from syncd.domain.change import rank
 from syncd.errors import LeaseLost
 from syncd.store import batches, closing, leases, ledger
@@ -55,6 +55,7 @@ async def _stored(database: Database) -> closing.Accepted:
         batch=batch,
         segment_id=SEGMENT,
         elements=draft.elements,
+        shape=shape(draft.elements),
         rows_applied=2,
         attempts=2,
         words="",

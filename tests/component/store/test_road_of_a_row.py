@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syncd.domain.batch import BatchId, BatchKind, Draft, Element, Flag, RowFate, unpack_rows
+from syncd.domain.batch import BatchId, BatchKind, Draft, Element, Flag, RowFate, shape, unpack_rows
 from syncd.domain.change import Rank, rank
 from syncd.domain.collapse import Holder
 from syncd.store import batches, leases, ledger, outbox, segments, source
@@ -48,11 +48,11 @@ async def test_take_deletes_the_oldest_rows_of_one_segment_in_order(database: Da
         await commit(connection, "a", *({"email": f"p{n}@example.com"} for n in range(5)))
         await commit(connection, "b", {"email": "other@example.com"})
         taken = await outbox.take(connection, "a", 3)
-        assert [json.loads(change.payload)["email"] for change in taken] == [f"p{n}@example.com" for n in range(3)]
-        assert [change.id for change in taken] == sorted(change.id for change in taken)
+        assert [json.loads(payload)["email"] for payload in taken.payloads] == [f"p{n}@example.com" for n in range(3)]
+        assert list(taken.rows) == sorted(taken.rows)
         assert len(await outbox.take(connection, "a", 3)) == 2
         assert await outbox.waiting(connection) == {"b"}
-        assert abs(taken[0].created / 1000 - await _clock(connection)) < 60
+        assert abs(taken.created[0] / 1000 - await _clock(connection)) < 60
 
 
 async def test_take_stops_at_four_mebibytes_of_payload_but_takes_one_row_at_least(database: Database) -> None:
@@ -70,12 +70,12 @@ async def test_the_ledger_keeps_the_newest_element_and_adds_ids_up(database: Dat
             Element(add=True, ids=(one, device), fields=b"", rank=rank(1, 5), row=5, flags=int(Flag.ANONYMOUS)),
             Element(add=True, ids=(two,), fields=b"", rank=rank(1, 6), row=6),
         ]
-        await ledger.record(connection, 1, _batch(1), first)
+        await ledger.record(connection, 1, _batch(1), first, shape(first))
         later = [
             Element(add=True, ids=(one,), fields=b"", rank=rank(1, 7), row=7),
             Element(add=False, ids=(two,), fields=b"", rank=rank(1, 3), row=3),
         ]
-        await ledger.record(connection, 1, _batch(2), later)
+        await ledger.record(connection, 1, _batch(2), later, shape(later))
         found = await ledger.entries(connection, 1, [one, two, b"\x01" + b"c" * 32])
         assert found[one].ids == (one, device)
         assert found[one].rank == rank(1, 7)
@@ -84,9 +84,9 @@ async def test_the_ledger_keeps_the_newest_element_and_adds_ids_up(database: Dat
         assert found[two].rank == rank(1, 6)
         assert await ledger.sizes(connection, [1, 2]) == {1: 2}
         gone = Element(add=False, ids=(one, device), fields=b"", rank=rank(1, 9), row=9)
-        await ledger.record(connection, 1, _batch(3), [gone])
+        await ledger.record(connection, 1, _batch(3), [gone], shape([gone]))
         back = Element(add=True, ids=(one,), fields=b"", rank=rank(1, 10), row=10)
-        await ledger.record(connection, 1, _batch(4), [back])
+        await ledger.record(connection, 1, _batch(4), [back], shape([back]))
         found = await ledger.entries(connection, 1, [one])
         assert found[one].ids == (one,)
         assert not found[one].anonymous
@@ -168,9 +168,8 @@ async def test_the_origin_of_ids_is_read_and_recorded(database: Database) -> Non
         assert await source.start_epoch(connection, found) == 2
         await source.note_horizon(connection)
     async with database.begin() as connection:
-        await ledger.record(
-            connection, 1, _batch(1), [Element(add=False, ids=(b"\x01" + b"a" * 32,), fields=b"", rank=1, row=1)]
-        )
+        gone = [Element(add=False, ids=(b"\x01" + b"a" * 32,), fields=b"", rank=1, row=1)]
+        await ledger.record(connection, 1, _batch(1), gone, shape(gone))
     async with database.begin() as connection:
         await source.note_horizon(connection)
     async with database.begin() as connection:
