@@ -45,10 +45,11 @@ async def take(connection: AsyncConnection, segment: str, most: int) -> Changes:
     given = {"segment": segment, "most": most}
     if connection.dialect.name == "postgresql":
         columns = (await connection.execute(_TAKE_POSTGRESQL, given)).one()
-        taken = Changes(*columns) if columns[0] else Changes()
-        in_order = sorted(taken.rows)
-        return taken if taken.rows == in_order else Changes.of(sorted(zip(*columns, strict=True)))
-    return Changes.of(sorted((await connection.execute(_TAKE_SQLITE, given)).tuples()))
+        rows = columns[0] or []
+        if rows == sorted(rows):
+            return Changes(*columns) if rows else Changes()
+        return Changes.of(sorted(zip(*columns, strict=True)))
+    return Changes.of(sorted(map(tuple, await connection.execute(_TAKE_SQLITE, given))))
 
 
 async def oldest(connection: AsyncConnection, segment: str, most: int) -> list[int]:

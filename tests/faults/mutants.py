@@ -310,7 +310,7 @@ _ROWS = '''with found as (select id from syncd.outbox where segment_key = :key a
 async def _take(connection, segment, most):
     given = {"key": segment, "after": _cursor.get(segment, 0) if CURSOR else 0, "most": most}
     rows = await connection.execute(_sql(_ROWS % LOCK), given)
-    changes = _Changes.of(sorted(rows.tuples()))
+    changes = _Changes.of(sorted(map(tuple, rows)))
     if changes:
         _cursor[segment] = changes.rows[-1]
     return changes
@@ -324,7 +324,7 @@ _ROWS = '''delete from syncd.outbox where id in (select id from syncd.outbox whe
     returning xmin::text::bigint, id, action, subject_id, payload::text, (date_part('epoch', created_at) * 1000)::bigint'''
 async def _take(connection, segment, most):
     rows = await connection.execute(_sql(_ROWS), {"key": segment, "most": most})
-    return _Changes.of(row[1:] for row in sorted(rows.tuples(), key=lambda row: (row[0], row[1])))
+    return _Changes.of(row[1:] for row in sorted(map(tuple, rows), key=lambda row: (row[0], row[1])))
 _outbox.take = _take
 """
 _NO_LEASE = """
