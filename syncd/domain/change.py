@@ -53,6 +53,11 @@ class Action(StrEnum):
     REMOVE = "REMOVE"
 
 
+def adds(action: str) -> bool | None:
+    """Whether an action as the CRM wrote it is an ADD; None where it is nothing syncd knows."""
+    return {"ADD": True, "REMOVE": False}.get(action)
+
+
 class Kind(StrEnum):
     """What a segment holds."""
 
@@ -84,19 +89,19 @@ class Reason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Changes:
     """Rows of the outbox as the CRM wrote them, column by column, in the order of their ids (an object for each row would
-    cost as much as what is done with it). `payloads` are JSON texts, `created` milliseconds since 1970. Its repr shows none of
-    the CRM's words.
+    cost as much as what is done with it). `adds` says whether each joins (None for an action that is neither), `payloads` are
+    JSON texts, `created` milliseconds since 1970. Its repr shows none of the CRM's words.
     """
 
     rows: Sequence[int] = ()
-    actions: Sequence[str] = ()
+    adds: Sequence[bool | None] = ()
     subjects: Sequence[str | None] = ()
     payloads: Sequence[str] = ()
     created: Sequence[int] = ()
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[int, str, str | None, str, int]]) -> Changes:
-        """Rows as the columns they are made of: id, action, subject, payload, created."""
+    def of(cls, rows: Iterable[tuple[int, bool | None, str | None, str, int]]) -> Changes:
+        """Rows as the columns they are made of."""
         return cls(*zip(*rows, strict=True))
 
     def __repr__(self) -> str:

@@ -9,10 +9,10 @@ only cancellation passes, and closes the connection.
 
 from __future__ import annotations
 
-import io
+import asyncio
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import SimpleNamespace, TracebackType
@@ -35,6 +35,7 @@ __all__ = ["Endpoint", "Transport"]
 CAP: Final = 8 * 1024 * 1024
 """Most bytes of a body that are read."""
 _IN_ONE_PIECE: Final = 512 * 1024
+_PIECE: Final = 256 * 1024
 _SMALL: Final = 64 * 1024
 _LONGEST_QUERY: Final = 4096
 _LONGEST_URL: Final = 8192
@@ -159,6 +160,8 @@ class Transport:
         if self._session is None:
             raise Fatal("the transport is not open")
         trip = _Trip()
+        if len(body) > _IN_ONE_PIECE:  # it would go in chunks, as if nobody knew
+            headers["Content-Length"] = str(len(body))
         begun = time.monotonic()
         response: aiohttp.ClientResponse | None = None
         try:
@@ -232,9 +235,15 @@ def _is_json(response: aiohttp.ClientResponse, body: bytes) -> bool:
     return "html" not in response.content_type and body.lstrip()[:1] in {b"{", b"["}
 
 
-def _payload(body: bytes) -> bytes | io.BytesIO | None:
-    """A large body as a stream: it is written in pieces, and the event loop breathes between them."""
-    return io.BytesIO(body) if len(body) > _IN_ONE_PIECE else body or None
+def _payload(body: bytes) -> bytes | AsyncIterator[memoryview] | None:
+    """A large body as a stream: it is written in pieces without a copy, and the event loop breathes between them."""
+    return _pieces(memoryview(body)) if len(body) > _IN_ONE_PIECE else body or None
+
+
+async def _pieces(body: memoryview) -> AsyncIterator[memoryview]:
+    for start in range(0, len(body), _PIECE):
+        yield body[start : start + _PIECE]
+        await asyncio.sleep(0)
 
 
 def _named(error: Exception) -> str:

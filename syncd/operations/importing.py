@@ -16,7 +16,7 @@ from typing import IO, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.access import COMMAND_LINE, By
-from syncd.domain.change import Action, Changes, Kind, Reason
+from syncd.domain.change import Action, Changes, Kind, Reason, adds
 from syncd.errors import Rejected
 from syncd.operations import audit
 from syncd.operations.audit import Deed
@@ -134,10 +134,9 @@ class Importer:
             rejects = {
                 record.line: (Reason.BAD_PAYLOAD.value, record.problem) for record in some if record.problem is not None
             }
+            joins = adds(self._order.action)
             changes = Changes.of(
-                (record.line, self._order.action, record.subject, record.payload, 0)
-                for record in some
-                if record.problem is None
+                (record.line, joins, record.subject, record.payload, 0) for record in some if record.problem is None
             )
             _rows, deaths = prepared(changes, self._kind, epoch=0, allow_names_only=self._allow_names_only)
             rejects |= {death.row: (death.reason.value, death.detail) for death in deaths}

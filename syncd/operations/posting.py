@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syncd.domain.access import By, Person
-from syncd.domain.change import Action, Changes, Kind
+from syncd.domain.change import Action, Changes, Kind, adds
 from syncd.errors import Rejected
 from syncd.operations import audit
 from syncd.operations.audit import Deed
@@ -126,7 +126,7 @@ class _Poster:
 
     def _judge(self, start: int, verdict: Verdict) -> None:
         """Some lines, those of a segment together, for the road judges by kind."""
-        rows: dict[str, list[tuple[int, str, str | None, str, int]]] = {}
+        rows: dict[str, list[tuple[int, bool | None, str | None, str, int]]] = {}
         for number, line in enumerate(self._lines[start : start + _AT_ONCE], start + 1):
             if not line.strip():
                 self._refused.add(number)
@@ -135,7 +135,7 @@ class _Poster:
             if posted is None:
                 self._refuse(verdict, number, problem)
                 continue
-            row = (number, posted.action, posted.subject_id, _encode(posted.payload).decode(), 0)
+            row = (number, adds(posted.action), posted.subject_id, _encode(posted.payload).decode(), 0)
             rows.setdefault(posted.segment, []).append(row)
         for segment, some in rows.items():
             kind = self._known.kinds[segment]

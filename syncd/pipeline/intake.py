@@ -138,14 +138,13 @@ def prepared(changes: Changes, kind: Kind, *, epoch: int, allow_names_only: bool
         found, fields = prepare_users(changes.payloads, allow_names_only=allow_names_only)
     else:
         found, fields = prepare_companies(changes.payloads)
-    adds = [_ADDS.get(action) for action in changes.actions]
     at = ranks(epoch, changes.rows)
-    if None not in adds and not set(changes.subjects) - {None} and set(map(type, found)) <= {tuple}:
-        columns = (adds, found, fields, at, changes.rows, repeat(int(Flag.ANONYMOUS)), changes.created)
+    if None not in changes.adds and not set(changes.subjects) - {None} and set(map(type, found)) <= {tuple}:
+        columns = (changes.adds, found, fields, at, changes.rows, repeat(int(Flag.ANONYMOUS)), changes.created)
         return Rows(list(map(Element, *columns))), []
     elements, subjects, deaths = [], {}, []
     for row, add, subject, ids, more, mine, created in zip(
-        changes.rows, adds, changes.subjects, found, fields, at, changes.created, strict=True
+        changes.rows, changes.adds, changes.subjects, found, fields, at, changes.created, strict=True
     ):
         one = _judged(row, add, subject, ids)
         if isinstance(one, Death):
@@ -167,9 +166,6 @@ def _judged(row: int, add: bool | None, subject: str | None, ids: Ids | Invalid)
     if not isinstance(ids, Invalid):
         return ids
     return () if subject is not None and not add else Death(row, ids.reason, ids.detail)
-
-
-_ADDS: Final = {"ADD": True, "REMOVE": False}
 
 
 async def _known(connection: AsyncConnection, lane: Lane, rows: Rows, mark: intakes.Mark) -> Known:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Text, bindparam, case, cast, delete, func, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, case, cast, delete, false, func, literal_column, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.dml import ReturningDelete
@@ -97,6 +97,11 @@ def _within(position: Any, size: Any) -> Select[Any]:
     return select(weighed.c.place).where((weighed.c.total <= MOST_PAYLOAD) | (weighed.c.number == 1))
 
 
+def _adds(action: Any) -> Any:
+    """Whether it is an ADD; null for what is neither that nor a REMOVE."""
+    return case((action == "ADD", true()), (action == "REMOVE", false()))
+
+
 def _take_postgresql() -> Select[Any]:
     """One row of five arrays: thousands of rows would cost the client more than the server."""
     stored = func.pg_column_size(outbox.c.payload)
@@ -108,7 +113,7 @@ def _take_postgresql() -> Select[Any]:
         outbox.c.id, outbox.c.action, outbox.c.subject_id, outbox.c.payload, outbox.c.created_at
     ).cte("taken")
     created = cast(func.floor(epoch(taken.c.created_at) * 1000), BigInteger)
-    columns = (taken.c.id, taken.c.action, taken.c.subject_id, cast(taken.c.payload, Text), created)
+    columns = (taken.c.id, _adds(taken.c.action), taken.c.subject_id, cast(taken.c.payload, Text), created)
     arrays: list[Any] = [func.array_agg(column, type_=NullType()) for column in columns]
     return select(*arrays)
 
@@ -120,7 +125,7 @@ def _take_sqlite() -> ReturningDelete[Any]:
         .where(outbox.c.id.in_(_within(outbox.c.id, size)))
         .returning(
             outbox.c.id,
-            outbox.c.action,
+            _adds(outbox.c.action),
             outbox.c.subject_id,
             cast(outbox.c.payload, Text),
             cast(epoch(outbox.c.created_at) * 1000, BigInteger),

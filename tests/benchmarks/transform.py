@@ -24,7 +24,7 @@ async def transform(_directory: Path, size: Size) -> list[Figure]:
     for start in range(0, size.people, _BATCH):
         some = texts[start : start + _BATCH]
         changes = Changes.of(
-            (start + place, "ADD", None, text, 1_700_000_000_000) for place, text in enumerate(some, start=1)
+            (start + place, True, None, text, 1_700_000_000_000) for place, text in enumerate(some, start=1)
         )
         rows, deaths = prepared(changes, Kind.USER, epoch=1, allow_names_only=False)
         for draft in collapse(rows, deaths, Known(1, 0)).drafts:

@@ -306,7 +306,7 @@ from syncd.store import outbox as _outbox
 _cursor = {}
 _ROWS = '''with found as (select id from syncd.outbox where segment_key = :key and id > :after order by id limit :most %s)
     delete from syncd.outbox where id in (select id from found)
-    returning id, action, subject_id, payload::text, (date_part('epoch', created_at) * 1000)::bigint'''
+    returning id, case action when 'ADD' then true when 'REMOVE' then false end, subject_id, payload::text, (date_part('epoch', created_at) * 1000)::bigint'''
 async def _take(connection, segment, most):
     given = {"key": segment, "after": _cursor.get(segment, 0) if CURSOR else 0, "most": most}
     rows = await connection.execute(_sql(_ROWS % LOCK), given)
@@ -321,7 +321,7 @@ from sqlalchemy import text as _sql
 from syncd.domain.change import Changes as _Changes
 from syncd.store import outbox as _outbox
 _ROWS = '''delete from syncd.outbox where id in (select id from syncd.outbox where segment_key = :key order by id limit :most)
-    returning xmin::text::bigint, id, action, subject_id, payload::text, (date_part('epoch', created_at) * 1000)::bigint'''
+    returning xmin::text::bigint, id, case action when 'ADD' then true when 'REMOVE' then false end, subject_id, payload::text, (date_part('epoch', created_at) * 1000)::bigint'''
 async def _take(connection, segment, most):
     rows = await connection.execute(_sql(_ROWS), {"key": segment, "most": most})
     return _Changes.of(row[1:] for row in sorted(map(tuple, rows), key=lambda row: (row[0], row[1])))

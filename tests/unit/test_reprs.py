@@ -34,7 +34,7 @@ def prepared() -> Prepared:
 
 
 VALUES = [
-    Changes.of([(7, f"ADD {EMAIL}", f"subject {EMAIL}", f'{{"email": "{EMAIL}"}}', 1)]),
+    Changes.of([(7, True, f"subject {EMAIL}", f'{{"email": "{EMAIL}"}}', 1)]),
     prepared(),
     ELEMENT,
     Sent((KEY,), FIELDS),

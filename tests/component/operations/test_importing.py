@@ -34,7 +34,8 @@ async def taken(database: Database, segment: str = "trial") -> list[tuple[str, s
     async with database.begin() as connection:
         changes = await outbox.take(connection, segment, 5_000)
     payloads = map(json.loads, changes.payloads)
-    return list(zip(changes.actions, changes.subjects, payloads, strict=True))
+    actions = ["ADD" if add else "REMOVE" for add in changes.adds]
+    return list(zip(actions, changes.subjects, payloads, strict=True))
 
 
 def written(tmp_path: Path, content: str | bytes, name: str = "people.csv") -> Path:
