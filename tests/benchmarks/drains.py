@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.benchmarks import straightforward, truth
 from tests.benchmarks.figures import Figure, Size
-from tests.benchmarks.ground import JUDGED, SERVER, Drained, Ground, World, ground
+from tests.benchmarks.ground import JUDGED, SERVER, Drained, Ground, World, ground, run_in
 
 USERS_A_MINUTE = 500 * 5_000
 COMPANIES_A_MINUTE = 200 * 5_000
@@ -61,6 +61,7 @@ async def unlimited(directory: Path, size: Size) -> list[Figure]:
     async with ground(directory / "judged", World(), fewer) as place:
         await drained_people(place, fewer)
     async with ground(directory / "measured", World()) as place:
+        await run_in(place.url, size.drained)
         drained = await drained_people(place, size.drained)
         await truth.within_limits(place)
     cpu = drained.cpu_per_million
@@ -92,6 +93,7 @@ async def large_ledger(directory: Path, size: Size) -> list[Figure]:
         async with ground(directory / str(held), World(segments=segments)) as place:
             await place.seed_ledger("others", held - held // 2, "stranger")
             await place.seed_ledger("people", held // 2, "neighbour")
+            await run_in(place.url, size.drained)
             await place.fill("people", size.drained)
             drained = await place.drain(size.drained)
             await truth.conserved(place, size.drained)

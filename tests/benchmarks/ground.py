@@ -24,7 +24,7 @@ from tests.acceptance.rig import Process, Rig
 from tests.faults.history import History, Row
 from tests.postgres import PostgresServer
 
-SERVER = ("max_wal_size=4GB", "shared_buffers=512MB")
+SERVER = ("max_wal_size=8GB", "min_wal_size=8GB", "shared_buffers=512MB")
 OFF = 1_000_000
 """Requests a minute that nothing here reaches: the limiter is there and never waits."""
 REQUEST_TIMEOUT = 30.0
@@ -52,6 +52,27 @@ _LEDGER = """
     select $1, decode('01', 'hex') || sha256(convert_to($2 || n || '@example.com', 'utf8')), 0, 0, now(), true, 1
     from generate_series(1::bigint, $3::bigint) as n
 """
+
+
+_RUN_IN = """
+    select pg_switch_wal() from generate_series(1, $1::bigint) as n
+    where pg_logical_emit_message(false, 'syncd', '') is not null
+"""
+_WAL = 2_000
+"""Bytes of WAL for each row that is written, taken and entered, with the pages that go in full after a checkpoint."""
+_WAL_FILE = 16 * 1024 * 1024
+
+
+async def run_in(url: str, rows: int) -> None:
+    """Makes of a new PostgreSQL one that has been running: the files that so many rows' WAL needs are there, to be used
+    again. To make one costs as much as to fill it, and only new servers have to.
+    """
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.fetch(_RUN_IN, rows * _WAL // _WAL_FILE + 1, timeout=600)
+        await connection.execute("checkpoint", timeout=600)
+    finally:
+        await connection.close()
 
 
 @dataclass(kw_only=True)

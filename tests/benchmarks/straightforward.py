@@ -20,6 +20,7 @@ import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import msgspec
 from aiohttp import web
 
+from tests.benchmarks.ground import run_in
 from tests.postgres import PostgresServer
 
 _SCHEMA = """
@@ -53,6 +54,7 @@ async def measured(rows: int, settings: Sequence[str]) -> tuple[float, float]:
     """Users a second, and CPU seconds per million of the loop itself, over so many people on a server of its own."""
     with PostgresServer(durable=True, settings=settings) as server:
         url = server.plain_url(await server.create_database())
+        await run_in(url, rows)
         connection = await asyncpg.connect(url)
         await connection.execute(_SCHEMA)
         await connection.execute(_FILL, rows, timeout=600)
