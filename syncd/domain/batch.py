@@ -52,12 +52,13 @@ _PAIRED: Final = int(Flag.PARTING | Flag.SECONDARY | Flag.COMPANION)
 
 
 _SHA256: Final = 0x01
-DIGEST: Final = 33
-"""Bytes of the identity that most people have: the tag and a SHA-256 digest."""
+HASHED: Final = 33
+"""Bytes of the identity that most people have: the tag and a SHA-256."""
 
 
 class Element(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One person or company joining or leaving. `ids` are keys, the identity first; `fields` are JSON members as sent;
+    """One person or company joining or leaving. `ids` are keys, the identity first (none only within an intake, where a
+    departure names its subject alone); `fields` are JSON members as sent;
     `row` is the outbox id it came from (0 for one that came from the ledger); `created` milliseconds since 1970,
     0 where no live change waits for it. Its repr names nobody.
     """
@@ -101,7 +102,8 @@ class Shape(msgspec.Struct, frozen=True):
     """What is true of all elements of a batch, and so of some of them too: asked once, for a batch is looked at many times.
 
     `plain`: each has one id and stands for itself, so that identities are all the keys there are; `hashed`: each is known
-    by one SHA-256 alone; `joining`: each joins without a subject; `flags`: all that any of them has.
+    by one SHA-256 alone; `joining`: each joins without a subject. `flags` are all that any of them has: some of them may have
+    fewer.
     """
 
     plain: bool
@@ -118,7 +120,7 @@ def shape(elements: Sequence[Element]) -> Shape:
         identities = [identity for (identity,) in [element.ids for element in elements]]
     except ValueError:  # several ids
         return Shape(plain=False, hashed=False, joining=joining, flags=reduce(or_, flags, 0))
-    hashed = set(map(len, identities)) == {DIGEST} and set(b"".join(identities)[::DIGEST]) == {_SHA256}
+    hashed = set(map(len, identities)) == {HASHED} and set(b"".join(identities)[::HASHED]) == {_SHA256}
     plain = not any(one & _PAIRED for one in flags)
     return Shape(plain=plain, hashed=hashed, joining=joining, flags=reduce(or_, flags, 0))
 

@@ -55,7 +55,10 @@ class Action(StrEnum):
 
 def adds(action: str) -> bool | None:
     """Whether an action as the CRM wrote it is an ADD; None where it is nothing syncd knows."""
-    return {"ADD": True, "REMOVE": False}.get(action)
+    return _ADDS.get(action)
+
+
+_ADDS: Final[dict[str, bool]] = {Action.ADD: True, Action.REMOVE: False}
 
 
 class Kind(StrEnum):

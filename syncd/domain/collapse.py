@@ -42,7 +42,8 @@ class Rows:
 
     def without(self, rows: Collection[int]) -> Rows:
         """Those that are not among some."""
-        return Rows([element for element in self.elements if element.row not in rows], self.subjects)
+        kept = [element for element in self.elements if element.row not in rows]
+        return Rows(kept, {row: subject for row, subject in self.subjects.items() if row not in rows})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,6 @@ class Known:
     subjects of each identity; `high_water` is the highest id taken from the segment so far.
     """
 
-    epoch: int
     high_water: int
     entries: Mapping[bytes, Entry] = field(default_factory=dict, repr=False)
     subjects: Mapping[str, Holder] = field(default_factory=dict, repr=False)
@@ -293,11 +293,14 @@ def arranged(elements: list[Element]) -> list[Draft]:
             levels[level].append(element)
     else:
         levels[0] = elements
-    return [
-        Draft(level[start : start + MOST_ELEMENTS], shape=alike)
+    drafts = [
+        Draft(level[start : start + MOST_ELEMENTS])
         for level in levels
         for start in range(0, max(len(level), 1), MOST_ELEMENTS)
     ]
+    if len(drafts) == 1:
+        drafts[0].shape = alike
+    return drafts
 
 
 def _assign(drafts: list[Draft], fates: dict[int, RowFate], deaths: list[Death]) -> None:

@@ -160,8 +160,7 @@ class Transport:
         if self._session is None:
             raise Fatal("the transport is not open")
         trip = _Trip()
-        if len(body) > _IN_ONE_PIECE:  # it would go in chunks, as if nobody knew
-            headers["Content-Length"] = str(len(body))
+        data, framing = _framed(body)
         begun = time.monotonic()
         response: aiohttp.ClientResponse | None = None
         try:
@@ -171,8 +170,8 @@ class Transport:
             response = await self._session.request(
                 method,
                 target,
-                data=_payload(body),
-                headers=headers,
+                data=data,
+                headers=headers | framing,
                 allow_redirects=False,
                 proxy=self._proxy,
                 trace_request_ctx=trip,
@@ -235,9 +234,13 @@ def _is_json(response: aiohttp.ClientResponse, body: bytes) -> bool:
     return "html" not in response.content_type and body.lstrip()[:1] in {b"{", b"["}
 
 
-def _payload(body: bytes) -> bytes | AsyncIterator[memoryview] | None:
-    """A large body as a stream: it is written in pieces without a copy, and the event loop breathes between them."""
-    return _pieces(memoryview(body)) if len(body) > _IN_ONE_PIECE else body or None
+def _framed(body: bytes) -> tuple[bytes | AsyncIterator[memoryview] | None, dict[str, str]]:
+    """A body as it is handed on, with the headers it needs. A large one is a stream: it is written in pieces without a copy,
+    and the event loop breathes between them. It says how long it is, or it would go in chunks.
+    """
+    if len(body) <= _IN_ONE_PIECE:
+        return body or None, {}
+    return _pieces(memoryview(body)), {"Content-Length": str(len(body))}
 
 
 async def _pieces(body: memoryview) -> AsyncIterator[memoryview]:

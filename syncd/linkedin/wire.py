@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from syncd.domain.batch import DIGEST, Element, Shape
+from syncd.domain.batch import HASHED, Element, Shape
 from syncd.domain.change import Action
 from syncd.domain.outcome import Answer, Delivered, Fate, Refusal, Unclear, element_fate
 from syncd.linkedin.words import LENIENT, words_of
@@ -29,8 +29,8 @@ _USER: Final = {action.value: b'{"action":"%b"' % action.encode() for action in 
 _HEAD: Final = b'{"elements":['
 _NEXT: Final = b"},"
 _BEFORE_DIGEST: Final = {
-    Action(action) is Action.ADD: _NEXT + start + b',"userIds":[{"idType":"SHA256_EMAIL","idValue":"'
-    for action, start in _USER.items()
+    action is Action.ADD: _NEXT + _USER[action] + b',"userIds":[{"idType":"SHA256_EMAIL","idValue":"'
+    for action in Action
 }
 _DIGESTS: Final = {
     SHA256_EMAIL: (b'{"idType":"SHA256_EMAIL","idValue":"', 33),
@@ -53,20 +53,18 @@ _RESULTS: Final = msgspec.json.Decoder(_Results)
 
 
 def user_batch(people: Sequence[Element], shape: Shape) -> bytes:
-    """The body of a request to `/users`, for people of this shape. Most are known by the SHA-256 of their e-mail alone: their digests are written out
-    together, and nothing is put together twice.
+    """The body of a request to `/users`, for people of this shape. Most are known by the SHA-256 of their e-mail alone:
+    their digests are written out together, and nothing is put together twice.
     """
     if not (people and shape.hashed):
         return batch_body(user_element(person.action, person.ids, person.fields) for person in people)
-    starts = [_BEFORE_DIGEST[person.add] for person in people]
-    starts[0] = _HEAD + starts[0].removeprefix(_NEXT)
+    together = hexlify(b"".join([person.ids[0] for person in people]), b",", HASHED)
     parts = [b'"}]'] * (4 * len(people))
-    parts[0::4] = starts
-    parts[1::4] = hexlify(b"".join([person.ids[0] for person in people]), b",", DIGEST)[2:].split(
-        b",%02x" % SHA256_EMAIL
-    )
+    parts[0::4] = [_BEFORE_DIGEST[person.add] for person in people]
+    parts[1::4] = together[2:].split(b",%02x" % SHA256_EMAIL)
     parts[3::4] = [person.fields for person in people]
-    return b"".join([*parts, b"}]}"])
+    parts[0] = parts[0].removeprefix(_NEXT)
+    return b"".join([_HEAD, *parts, b"}]}"])
 
 
 def company_batch(companies: Sequence[Element]) -> bytes:

@@ -133,7 +133,7 @@ async def _take(connection: AsyncConnection, lane: Lane, member: Member, tools: 
 
 
 def prepared(changes: Changes, kind: Kind, *, epoch: int, allow_names_only: bool) -> tuple[Rows, list[Death]]:
-    """Rows as elements-to-be, and dead letters for those that cannot be."""
+    """Rows as elements, and dead letters for those that cannot be any."""
     if kind is Kind.USER:
         found, fields = prepare_users(changes.payloads, allow_names_only=allow_names_only)
     else:
@@ -186,7 +186,7 @@ async def _known(connection: AsyncConnection, lane: Lane, rows: Rows, mark: inta
     holders: dict[bytes, int] = {}
     if (mark.has_subjects or named) and identities:
         holders = await ledger.holders(connection, segment.id, identities)
-    return Known(mark.epoch, mark.high_water, entries, subjects, holders)
+    return Known(mark.high_water, entries, subjects, holders)
 
 
 def _told(lane: Lane, taken: _Taken, seconds: float) -> RowsTaken:

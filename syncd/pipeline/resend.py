@@ -189,6 +189,6 @@ def _enter(lane: Lane, kind: BatchKind, written: Written | None) -> int:
     sent = 0
     for number, draft in written or ():
         if draft.elements:
-            lane.add(Journey.begin(number, lane.segment.id, kind, draft.elements))
+            lane.add(Journey.begin(number, lane.segment.id, kind, draft.elements, alike=draft.shape))
             sent += len(draft.elements)
     return sent

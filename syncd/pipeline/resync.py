@@ -52,7 +52,7 @@ async def forward(lane: Lane, member: Member, tools: Tools) -> bool:
 
         page = await tools.database.transact(work)
         for number, draft in page.written:
-            lane.add(Journey.begin(number, lane.segment.id, BatchKind.RESYNC, draft.elements))
+            lane.add(Journey.begin(number, lane.segment.id, BatchKind.RESYNC, draft.elements, alike=draft.shape))
     if page.written:
         member.ring()
     return page.more

@@ -76,7 +76,7 @@ class Resyncer:
             found = await resyncs.open_of(connection, list(known))
             outdated = await resyncs.outdated(connection, list(known), SHELF_LIFE)
             leftovers = await plans.leftovers(connection)
-            scheduled = await schedules.of(connection, list(known)) if self.schedules else {}
+            scheduled = await schedules.of(connection, list(known))
         for number in outdated:
             await self._write(partial(resyncs.end, number=number, state=State.CANCELLED, words=_UNSTARTED))
         if leftovers:
@@ -231,17 +231,17 @@ class Resyncer:
                     )
                 )
 
-    @property
-    def schedules(self) -> bool:
-        """Whether any segment has a schedule."""
-        return any(wish.schedules for wish in self.wishes.values())
-
     async def _keep_schedules(
         self, segment: Segment, known: Mapping[tuple[int, str], tuple[str, bool]], moment: float, *, busy: bool
     ) -> None:
-        """What is due is asked for, once there is room; a schedule that is new or another one begins from now."""
+        """What is due is asked for, once there is room; a schedule that is new or another one begins from now, and one
+        that nobody wishes for any more is gone.
+        """
         wish = self.wishes.get(segment.key)
-        for mode, cron in (wish.schedules if wish is not None else {}).items():
+        wanted = wish.schedules if wish is not None else {}
+        for mode in [mode for number, mode in known if number == segment.id and mode not in wanted]:
+            await self._write(partial(schedules.drop, segment_id=segment.id, mode=Mode(mode)))
+        for mode, cron in wanted.items():
             written, due = known.get((segment.id, mode), ("", False))
             if written != cron:
                 await self._write(partial(_begin_schedule, segment=segment, mode=mode, cron=cron, moment=moment))

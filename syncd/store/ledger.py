@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import UserDefinedType
 
-from syncd.domain.batch import DIGEST, BatchId, Element, Entry, Flag, Shape, pack_sent, unpack_sent
+from syncd.domain.batch import HASHED, BatchId, Element, Entry, Flag, Shape, pack_sent, unpack_sent
 from syncd.domain.change import Rank
 from syncd.domain.collapse import Holder
 from syncd.store.plans import resyncs
@@ -93,7 +93,7 @@ class _Column(UserDefinedType[Any]):
 
 def postgresql_upsert(*conditions: Any) -> Any:
     """The upsert of `columns`, under conditions. What a column leaves out is as it is for most: `unnest` fills up with
-    nulls, and an identity that is not named is one of the digests, which follow each other without a gap.
+    nulls, and an identity that is not named is one of the hashed ones, which follow each other without a gap.
     """
     given = (
         func.unnest(
@@ -113,11 +113,11 @@ def postgresql_upsert(*conditions: Any) -> Any:
         )
         .render_derived()
     )
-    digests = bindparam("digests", type_=BYTEA)
-    start = cast(given.c.place, Integer) * DIGEST - (DIGEST - 1)
+    hashed = bindparam("hashed", type_=BYTEA)
+    start = cast(given.c.place, Integer) * HASHED - (HASHED - 1)
     source = select(
         bindparam("segment", type_=BigInteger),
-        func.coalesce(given.c.identity, func.substring(digests, start, DIGEST)),
+        func.coalesce(given.c.identity, func.substring(hashed, start, HASHED)),
         given.c.sent,
         given.c.rank,
         func.coalesce(given.c.present, true()),
@@ -169,7 +169,7 @@ def columns(accepted: Sequence[Element], of: Shape) -> dict[str, Any]:
     identities = [element.ids[0] for element in ordered]
     sent = [] if of.hashed else [pack_sent(element) for element in ordered]
     return {
-        "digests": b"".join(identities) if of.hashed else b"",
+        "hashed": b"".join(identities) if of.hashed else b"",
         "identities": [] if of.hashed else identities,
         "ranks": f"{{{str([element.rank for element in ordered])[1:-1]}}}",
         "sent": sent if any(sent) else [],

@@ -15,7 +15,7 @@ from sqlalchemy.sql.dml import ReturningDelete
 from sqlalchemy.types import NullType
 
 from syncd.domain.batch import MOST_PAYLOAD
-from syncd.domain.change import Changes
+from syncd.domain.change import Action, Changes
 from syncd.store.tables import epoch, now, outbox
 
 _SMALL: Final = 1_500
@@ -99,7 +99,7 @@ def _within(position: Any, size: Any) -> Select[Any]:
 
 def _adds(action: Any) -> Any:
     """Whether it is an ADD; null for what is neither that nor a REMOVE."""
-    return case((action == "ADD", true()), (action == "REMOVE", false()))
+    return case((action == Action.ADD.value, true()), (action == Action.REMOVE.value, false()))
 
 
 def _take_postgresql() -> Select[Any]:

@@ -29,6 +29,11 @@ async def of(connection: AsyncConnection, segment_ids: Collection[int]) -> dict[
 
 async def write(connection: AsyncConnection, segment_id: int, mode: Mode, cron: str, next_at: float) -> None:
     """When a segment's resync is next due."""
+    await drop(connection, segment_id, mode)
+    await connection.execute(insert(schedules).values(segment_id=segment_id, mode=mode, cron=cron, next_at=next_at))
+
+
+async def drop(connection: AsyncConnection, segment_id: int, mode: Mode) -> None:
+    """Such a resync is not due by itself any more."""
     s = schedules.c
     await connection.execute(delete(schedules).where(s.segment_id == segment_id, s.mode == mode))
-    await connection.execute(insert(schedules).values(segment_id=segment_id, mode=mode, cron=cron, next_at=next_at))

@@ -27,7 +27,7 @@ async def transform(_directory: Path, size: Size) -> list[Figure]:
             (start + place, True, None, text, 1_700_000_000_000) for place, text in enumerate(some, start=1)
         )
         rows, deaths = prepared(changes, Kind.USER, epoch=1, allow_names_only=False)
-        for draft in collapse(rows, deaths, Known(1, 0)).drafts:
+        for draft in collapse(rows, deaths, Known(0)).drafts:
             pack(draft.elements)
             bodies.append(wire.user_batch(draft.elements, shape(draft.elements)))
     seconds = time.process_time() - begun

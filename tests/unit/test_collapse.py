@@ -59,7 +59,7 @@ def reap(
     high_water: int = 0,
     deaths: list[Death] | None = None,
 ) -> Harvest:
-    known = Known(EPOCH, high_water, entries or {}, subjects or {}, holders or {})
+    known = Known(high_water, entries or {}, subjects or {}, holders or {})
     return collapsing.collapse(together(rows), deaths or [], known)
 
 

@@ -25,6 +25,7 @@ from syncd.domain.batch import (
     Flag,
     RowFate,
     pack_sent,
+    shape,
     unpack_sent,
 )
 from syncd.domain.change import Action, Kind, Rank, outbox_id, rank
@@ -213,7 +214,7 @@ class World:
             if line.identity in identities:
                 assert line.identity is not None
                 holders[line.identity] = holders.get(line.identity, 0) + 1
-        return Known(EPOCH, self.high_water, entries, lines, holders)
+        return Known(self.high_water, entries, lines, holders)
 
     def _entry(self, identity: bytes) -> Entry | None:
         latest = self.lane.latest(identity)
@@ -332,6 +333,7 @@ def _check_harvest(rows: list[Ready], harvest: Harvest) -> None:
 
 def _check_draft(draft: Draft) -> None:
     assert len(draft.elements) <= MOST_ELEMENTS
+    assert draft.shape in (None, shape(draft.elements))
     keys = [key for element in draft.elements for key in element.keys]
     assert len(keys) == len(set(keys))
     deciding = [element.row for element in draft.elements if element.decides]

@@ -42,7 +42,7 @@ VALUES = [
     HOLDER,
     Draft([ELEMENT], [(7, RowFate.TAKEN)]),
     Rows([ELEMENT], {7: EMAIL}),
-    Known(0, 7, {KEY: ENTRY}, {EMAIL: HOLDER}, {KEY: 1}),
+    Known(7, {KEY: ENTRY}, {EMAIL: HOLDER}, {KEY: 1}),
     Harvest([Draft([ELEMENT])], list[Death](), {EMAIL: HOLDER}, {KEY: RANK}),
     Journey.begin(BatchId(1), 1, BatchKind.LIVE, [ELEMENT]),
     Tokens(access="cnry-access", refresh="cnry-refresh", source="cnry-source"),

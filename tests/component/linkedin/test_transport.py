@@ -54,6 +54,17 @@ async def test_a_query_past_4_kb_goes_as_the_body_of_a_post() -> None:
     assert seen[0].raw_path == "/rest/dmpSegments"
 
 
+@pytest.mark.parametrize("length", [512 * 1024, 512 * 1024 + 1, 1_300_000])
+async def test_a_large_body_arrives_whole_and_says_how_long_it_is(length: int) -> None:
+    handler, seen = answering([web.json_response({})])
+    body = bytes(range(251)) * (length // 251 + 1)
+    async with serve(handler) as base, transport(base, request_timeout=5) as client:
+        await client.call("POST", "/dmpSegments/1/users", token="t", body=body[:length])
+    assert await seen[0].read() == body[:length]
+    assert (seen[0].headers["Content-Length"], seen[0].headers.get("Transfer-Encoding")) == (str(length), None)
+    assert seen[0].headers["Content-Type"] == "application/json"
+
+
 @pytest.mark.parametrize("name", ["x-restli-id", "x-linkedin-id"])
 async def test_the_id_of_a_creation_is_read_from_either_header(name: str) -> None:
     handler, _ = answering([web.Response(status=201, headers={name: "9821736"})])

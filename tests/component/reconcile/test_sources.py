@@ -17,14 +17,16 @@ from pydantic import SecretStr
 from sqlalchemy import update
 
 from syncd.domain.change import Kind
-from syncd.domain.resync import State
+from syncd.domain.resync import Mode, State
 from syncd.errors import Rejected
 from syncd.operations import resyncs, snapshots
 from syncd.operations.snapshots import Snapshot
 from syncd.reconcile import sources
 from syncd.reconcile.sources import Form
 from syncd.settings import Source
-from syncd.store import source, unplanned
+from syncd.store import business, source, unplanned
+from syncd.store import schedules as due
+from syncd.store.business import Business
 from syncd.store.resyncs import age_of
 from syncd.store.schedules import schedules
 from tests.component.reconcile.by_hand import WHY, Crm, Hand, address, holding, identity
@@ -245,6 +247,23 @@ async def test_schedules_reconcile_and_replay_by_themselves_and_stop_at_a_blown_
         blown = (await resyncs.listed(hand.database, settings))[0]
         assert (blown.state, blown.needs_confirmation) == (State.BLOWN, True)
         await hand.equal([*TEN, 11])
+
+
+async def test_a_schedule_that_was_taken_out_of_the_configuration_is_forgotten(
+    store_url: str, tmp_path: Path, crm: Crm
+) -> None:
+    settings = with_source(store_url, tmp_path, crm, reconcile="0 0 1 1 *")
+    async with holding(settings) as hand:
+        await settled(hand)
+        segment = hand.lane.segment.id
+        async with hand.database.begin() as connection:
+            await due.write(connection, segment, Mode.REPLAY, "@daily", 1.0)
+            assert await business.of(connection, ["demo"]) == {"demo": {Business.RESYNC}}
+        await hand.round()
+        async with hand.database.read() as connection:
+            assert set(await due.of(connection, [segment])) == {(segment, Mode.RECONCILE)}
+            assert await business.of(connection, ["demo"]) == {}
+        assert await resyncs.listed(hand.database, settings) == []
 
 
 async def _make_due(hand: Hand) -> None:
