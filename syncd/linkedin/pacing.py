@@ -18,6 +18,11 @@ from aiolimiter import AsyncLimiter
 
 from syncd.domain.quota import WINDOW, Quota
 
+_SLACK: Final = 0.9
+"""The part of a request that the bucket holds beyond the burst: what a late timer loses is made up for. No window can hold a
+part of a request, so that none holds more than without it.
+"""
+
 
 class Pacer:
     """Lets requests through. `hold` is how long, in seconds, an unanswered request keeps its place."""
@@ -26,7 +31,8 @@ class Pacer:
         self.quota: Final = quota
         self._hold = hold
         self._monotonic = monotonic
-        self._bucket = AsyncLimiter(quota.burst, WINDOW * quota.burst / quota.per_minute)
+        self._capacity: Final = quota.burst + _SLACK
+        self._bucket = AsyncLimiter(self._capacity, WINDOW * self._capacity / quota.per_minute)
         self._started = False
         self._changed = asyncio.Event()
         self._recent: deque[float] = deque()
@@ -39,7 +45,7 @@ class Pacer:
         asked = self._monotonic()
         if not self._started:
             self._started = True
-            await self._bucket.acquire(self.quota.burst)
+            await self._bucket.acquire(self._capacity)
         while True:
             await self._open()
             await self._bucket.acquire()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -191,10 +192,11 @@ async def command(place: Ground, *arguments: str) -> None:
 
 
 def steady(series: Sequence[tuple[float, int]]) -> float:
-    """Users a second between the ramp and the last batch but a few."""
+    """Users a second between the ramp and the last batch but a few, from one batch that was seen to be accepted to another."""
     first = next(moment for moment, count in series if count)
     last = series[-1][1]
-    going = [(moment, count) for moment, count in series if moment >= first + _RAMP and count < last * 0.97]
+    steps = [after for before, after in itertools.pairwise(series) if before[1] != after[1]]
+    going = [(moment, count) for moment, count in steps if moment >= first + _RAMP and count < last * 0.97]
     if len(going) < 2:
         going = list(series)
     (begun, before), (ended, after) = going[0], going[-1]

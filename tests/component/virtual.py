@@ -18,15 +18,18 @@ class _Hurried(selectors.DefaultSelector):
         if timeout is None:
             raise RuntimeError("everything waits and nothing will ever happen")
         assert self.loop is not None
-        self.loop.now += max(timeout, 1e-7)  # no clock stands still: who computes a moment by floats may come too early
+        self.loop.now += max(timeout, 1e-7) + (
+            self.loop.late if timeout > 0 else 0.0
+        )  # no clock stands still: who computes a moment by floats may come too early
         return super().select(0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop with a clock of its own."""
+    """A loop with a clock of its own, whose timers may be `late` by so many seconds."""
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.late = 0.0
         selector = _Hurried()
         super().__init__(selector)
         selector.loop = self
