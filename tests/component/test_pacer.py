@@ -187,7 +187,9 @@ def test_a_new_pacer_has_no_burst_and_an_idle_one_has() -> None:
         await asyncio.sleep(10)
         started = loop.now
         waited = [await pacer.admit() for _ in range(4)]
-        assert waited == pytest.approx([0.0, 0.0, 0.1 * step, step])  # nine tenths of a request beyond the burst of two
+        assert waited == pytest.approx(
+            [0.0, 0.0, 0.1 * step, step], abs=1e-6
+        )  # nine tenths of a request beyond the burst of two
 
     run(main)
 
