@@ -58,15 +58,19 @@ _COLLECT: Final = 60.0
 """Seconds between two full collections."""
 
 
+def collect_rarely() -> None:
+    """Batches are thousands of small objects without cycles: collecting often only walks them; see `_collect`."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 async def run(settings: Settings) -> None:
     """Runs the daemon until a signal; returns after a clean drain.
 
     Raises BadConfiguration for what an operator must mend, Fatal when a promise is broken.
     """
     configure(settings.log.format, settings.log.level)
-    # Batches are thousands of small objects without cycles: collecting often only walks them; see `_collect`.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    collect_rarely()
     metrics = Metrics(settings.linkedin.api_version, [member.key for member in settings.members])
     usage = Usage()
 

@@ -11,6 +11,7 @@ from syncd.domain.change import Changes, Kind
 from syncd.domain.collapse import Known, collapse
 from syncd.linkedin import wire
 from syncd.pipeline.intake import prepared
+from syncd.service import collect_rarely
 from tests.benchmarks.figures import Figure, Size
 
 _BATCH = 5_000
@@ -18,6 +19,7 @@ _BATCH = 5_000
 
 async def transform(_directory: Path, size: Size) -> list[Figure]:
     """Parse, normalise, hash, collapse, pack for the database, serialise."""
+    collect_rarely()  # as the daemon does
     texts = [json.dumps(_person(number)) for number in range(size.people)]
     bodies = []
     begun = time.process_time()
