@@ -18,9 +18,9 @@ from aiolimiter import AsyncLimiter
 
 from syncd.domain.quota import WINDOW, Quota
 
-_SLACK: Final = 0.9
+_SLACK: Final = 0.5
 """The part of a request that the bucket holds beyond the burst: what a late timer loses is made up for. No window can hold a
-part of a request, so that none holds more than without it.
+part of a request, so that none holds more than without it; the other half is left to clocks that run at another speed.
 """
 
 

@@ -239,8 +239,9 @@ class Resyncer:
         """
         wish = self.wishes.get(segment.key)
         wanted = wish.schedules if wish is not None else {}
-        for mode in [mode for number, mode in known if number == segment.id and mode not in wanted]:
-            await self._write(partial(schedules.drop, segment_id=segment.id, mode=Mode(mode)))
+        for mode in Mode:
+            if (segment.id, mode) in known and mode not in wanted:
+                await self._write(partial(schedules.drop, segment_id=segment.id, mode=mode))
         for mode, cron in wanted.items():
             written, due = known.get((segment.id, mode), ("", False))
             if written != cron:

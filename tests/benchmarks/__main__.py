@@ -24,7 +24,7 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, help="how often each runs")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of crash")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks.json"))
+    parser.add_argument("--out", type=Path, help="benchmarks.json, or benchmarks-quick.json")
     arguments = parser.parse_args()
     names = [name for name in arguments.only.split(",") if name]
     if names == ["crash"]:
@@ -33,10 +33,13 @@ def main() -> None:
         return
     if unknown := set(names) - set(known):
         parser.error(f"no benchmark measures {', '.join(sorted(unknown))}; there are {', '.join(known)} and crash")
+    if arguments.quick and (names or arguments.runs):
+        parser.error("--quick runs all of them, once")
+    out = arguments.out or Path("benchmarks-quick.json" if arguments.quick else "benchmarks.json")
     figures = at_once() if arguments.quick else measured(names, FULL, arguments.runs)
-    document = {"machine": machine(), "figures": [asdict(figure) for figure in figures]}
-    arguments.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    arguments.out.with_suffix(".svg").write_text(picture(figures), encoding="utf-8")
+    document = {"quick": arguments.quick, "machine": machine(), "figures": [asdict(figure) for figure in figures]}
+    out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    out.with_suffix(".svg").write_text(picture(figures), encoding="utf-8")
     print(f"\n{table(figures)}")
 
 

@@ -14,6 +14,7 @@ class Size:
 
     name: str
     backlog: int
+    limited: int
     drained: int
     ledger: int
     embedded: int
@@ -28,10 +29,11 @@ class Size:
 FULL: Final = Size(
     name="full",
     backlog=2_000_000,
+    limited=3_000_000,
     drained=1_000_000,
     ledger=10_000_000,
     embedded=300_000,
-    companies=900_000,
+    companies=1_200_000,
     changes=100,
     segments=1_000,
     members=10,
@@ -41,6 +43,7 @@ FULL: Final = Size(
 QUICK: Final = Size(
     name="quick",
     backlog=60_000,
+    limited=60_000,
     drained=30_000,
     ledger=20_000,
     embedded=10_000,
@@ -107,9 +110,10 @@ def table(figures: Sequence[Figure]) -> str:
     lines = ["| | measure | median | spread | runs | asked for | |", "|---|---|---|---|---|---|---|"]
     for one in figures:
         asked = "" if one.target is None else f"{'≥' if one.least else '≤'} {_number(one.target)}"
+        spread = _number(one.spread) if len(one.values) > 1 else "–"
         verdict = {None: "", True: "met", False: "missed"}[one.met]
         lines.append(
-            f"| {one.measure} | {one.what} | {_number(one.median)} {one.unit} | {_number(one.spread)} | {len(one.values)}"
+            f"| {one.measure} | {one.what} | {_number(one.median)} {one.unit} | {spread} | {len(one.values)}"
             f" | {asked} | {verdict} |"
         )
     return "\n".join(lines)

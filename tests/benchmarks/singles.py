@@ -41,6 +41,7 @@ async def idle(directory: Path, size: Size) -> list[Figure]:
             commits = await _commit(place, "people", size.changes, pause=0.3)
             lags = await _lags(place, "people", commits)
             await truth.conserved(place, size.changes)
+            await truth.within_limits(place)
             await truth.judged(place)
         times = [lag for _, lag in lags]
         figures.append(
@@ -83,7 +84,7 @@ async def many_segments(directory: Path, size: Size) -> list[Figure]:
     )
     async with ground(directory, world, size.segments) as place:
         before, begun = place.cpu()["daemon"], time.monotonic()
-        await asyncio.sleep(size.seconds / 2)
+        await asyncio.sleep(size.seconds)  # a minute: what runs once in it runs once
         idle_share = (place.cpu()["daemon"] - before) / (time.monotonic() - begun) * 100
         committed: dict[str, float] = {}
         dice = random.Random(1)

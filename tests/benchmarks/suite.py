@@ -78,11 +78,24 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_mib": int(memory) // 1024,
         "kernel": platform.release(),
+        "commit": _commit(),
         "python": platform.python_version(),
         "postgresql": _version(binaries()),
         "postgresql_settings": list(SERVER),
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
+
+
+def _commit() -> str:
+    """What was measured, where git knows; a plus sign for what is not committed."""
+    try:
+        said = [
+            subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain"])
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return said[0] + ("+" if said[1] else "")
 
 
 def _version(folder: Path) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from syncd.domain.batch import pack, shape
@@ -18,21 +20,17 @@ _BATCH = 5_000
 
 
 async def transform(_directory: Path, size: Size) -> list[Figure]:
-    """Parse, normalise, hash, collapse, pack for the database, serialise."""
-    collect_rarely()  # as the daemon does
+    """Parse, normalise, hash, collapse, pack for the database, serialise; garbage is collected as the daemon does it."""
     texts = [json.dumps(_person(number)) for number in range(size.people)]
-    bodies = []
-    begun = time.process_time()
-    for start in range(0, size.people, _BATCH):
-        some = texts[start : start + _BATCH]
-        changes = Changes.of(
-            (start + place, True, None, text, 1_700_000_000_000) for place, text in enumerate(some, start=1)
-        )
-        rows, deaths = prepared(changes, Kind.USER, epoch=1, allow_names_only=False)
-        for draft in collapse(rows, deaths, Known(0)).drafts:
-            pack(draft.elements)
-            bodies.append(wire.user_batch(draft.elements, shape(draft.elements)))
-    seconds = time.process_time() - begun
+    often = gc.get_threshold()
+    collect_rarely()
+    try:
+        begun = time.process_time()
+        bodies = [_to_the_wire(start, texts[start : start + _BATCH]) for start in range(0, size.people, _BATCH)]
+        seconds = time.process_time() - begun
+    finally:
+        gc.set_threshold(*often)
+        gc.unfreeze()
     sent = [element for body in bodies for element in json.loads(body)["elements"]]
     assert len(sent) == size.people
     assert all(len(element["userIds"][0]["idValue"]) == 64 and element["lastName"] == "Lee" for element in sent)
@@ -45,6 +43,16 @@ async def transform(_directory: Path, size: Size) -> list[Figure]:
             target=200_000,
         )
     ]
+
+
+def _to_the_wire(start: int, payloads: Sequence[str]) -> bytes:
+    changes = Changes.of(
+        (start + place, True, None, payload, 1_700_000_000_000) for place, payload in enumerate(payloads, start=1)
+    )
+    rows, deaths = prepared(changes, Kind.USER, epoch=1, allow_names_only=False)
+    (draft,) = collapse(rows, deaths, Known(0)).drafts
+    pack(draft.elements)
+    return wire.user_batch(draft.elements, shape(draft.elements))
 
 
 def _person(number: int) -> dict[str, str]:

@@ -173,6 +173,20 @@ def test_answers_in_a_third_of_a_second_leave_nearly_all_of_the_limit(limit: int
     run(main)
 
 
+@pytest.mark.parametrize("limit", [500, 300, 200, 10])
+def test_a_minute_after_a_pause_holds_the_burst_and_no_part_of_a_request_more(limit: int) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        traffic = Traffic(loop, limit, lambda: (0.001, True), random.Random(1))
+        pacer = traffic.pacer()
+        await traffic.send(pacer, 1.0)
+        await asyncio.sleep(120)
+        await traffic.send(pacer, 90.0)
+        await traffic.finished()
+        assert fullest_window(traffic.arrivals) == pacer.quota.burst + pacer.quota.per_minute
+
+    run(main)
+
+
 def test_a_new_pacer_has_no_burst_and_an_idle_one_has() -> None:
     async def main(loop: VirtualLoop) -> None:
         pacer = Pacer(quota(500), hold=HOLD, monotonic=loop.time)
@@ -187,9 +201,7 @@ def test_a_new_pacer_has_no_burst_and_an_idle_one_has() -> None:
         await asyncio.sleep(10)
         started = loop.now
         waited = [await pacer.admit() for _ in range(4)]
-        assert waited == pytest.approx(
-            [0.0, 0.0, 0.1 * step, step], abs=1e-6
-        )  # nine tenths of a request beyond the burst of two
+        assert waited == pytest.approx([0.0, 0.0, step / 2, step], abs=1e-6)  # half a request beyond the burst of two
 
     run(main)
 
